@@ -1,0 +1,220 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// App is what to run (seed 5.2.1). Its process runs on the nodes that the choreography of the same name chooses.
+type App struct {
+	Name             string            `json:"name"`
+	ToProcess        string            `json:"toProcess"`        // shell text, run as /bin/sh -c would
+	WorkingDirectory string            `json:"workingDirectory"` // absolute: shared by the instances; else a folder per instance
+	Envs             map[string]string `json:"envs"`
+	Args             []string          `json:"args"`  // one word each, whatever is in it; ${NAME} is replaced
+	Ports            []int             `json:"ports"` // 0: a free port, chosen by the agent
+	KillSignal       int               `json:"killSignal"`
+	URIs             []string          `json:"uris"` // artifacts, fetched before each start
+	HealthChecks     []HealthCheck     `json:"healthChecks"`
+	ResAlloc         *Resources        `json:"resAlloc"`
+	Start            bool              `json:"start"` // false: placed nowhere
+
+	Deleted            bool           `json:"deleted,omitzero"` // the API's mark on an app that is to go; absence alone stops nothing (law 1)
+	Description        string         `json:"description,omitzero"`
+	User               string         `json:"user,omitzero"`               // "name", "name:group" or "uid:gid"; empty: the agent's
+	KillTimeoutSeconds *float64       `json:"killTimeoutSeconds,omitzero"` // default 10
+	Restart            *Restart       `json:"restart,omitzero"`
+	DependsOn          []string       `json:"dependsOn,omitzero"`
+	Logs               *Logs          `json:"logs,omitzero"`
+	OnArtifactChange   string         `json:"onArtifactChange,omitzero"` // restart (default) or ignore
+	Extra              jsontext.Value `json:",embed"`
+}
+
+// HealthCheck is one check of an instance (seed 5.2.1). It first runs initialDelaySeconds after the start, then every
+// intervalSeconds; maxConsecutiveFailures failures in a row kill the instance, and it is started again.
+type HealthCheck struct {
+	InitialDelaySeconds    float64        `json:"initialDelaySeconds"`
+	IntervalSeconds        float64        `json:"intervalSeconds"`
+	MaxConsecutiveFailures int            `json:"maxConsecutiveFailures"`
+	Path                   string         `json:"path"`      // of HTTP and HTTPS
+	PortIndex              int            `json:"portIndex"` // into the app's ports
+	Protocol               string         `json:"protocol"`  // HTTP, HTTPS, TCP or COMMAND
+	TimeoutSeconds         float64        `json:"timeoutSeconds"`
+	Command                []string       `json:"command,omitzero"` // of COMMAND
+	Extra                  jsontext.Value `json:",embed"`
+}
+
+// Resources is what each instance may use, and what the scheduler sets aside for it.
+type Resources struct {
+	CPUs  float64        `json:"cpus,omitzero"` // cores
+	Mem   Bytes          `json:"mem,omitzero"`
+	Disk  Bytes          `json:"disk,omitzero"`
+	Extra jsontext.Value `json:",embed"`
+}
+
+// Restart says what happens after an exit. The first restart waits backoffSeconds, the next 1 s or twice that, doubling
+// up to maxBackoffSeconds; 60 s of good running start the count anew. It never gives up.
+type Restart struct {
+	Policy            string         `json:"policy,omitzero"`            // always (default), on-failure or never
+	BackoffSeconds    float64        `json:"backoffSeconds,omitzero"`    // default 0
+	MaxBackoffSeconds *float64       `json:"maxBackoffSeconds,omitzero"` // default 60
+	Extra             jsontext.Value `json:",embed"`
+}
+
+// Logs bounds the output that is kept.
+type Logs struct {
+	MaxBytes Bytes          `json:"maxBytes,omitzero"` // per stream of an instance
+	Extra    jsontext.Value `json:",embed"`
+}
+
+// The words of Restart.Policy.
+const (
+	RestartAlways    = "always"
+	RestartOnFailure = "on-failure"
+	RestartNever     = "never"
+)
+
+// The defaults of an app's members that were left out (design section 3).
+const (
+	DefaultKillSignal  = 15 // SIGTERM
+	DefaultKillTimeout = 10 * time.Second
+	DefaultMaxBackoff  = 60 * time.Second
+	GoodRunning        = 60 * time.Second // running this long resets the backoff
+)
+
+// UnmarshalJSONFrom decodes an app over its defaults.
+func (a *App) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain App
+	*a = App{KillSignal: DefaultKillSignal}
+	return decodeOver(dec, (*plain)(a))
+}
+
+// KillTimeout is how long an instance may take to stop after its kill signal.
+func (a *App) KillTimeout() time.Duration {
+	return orDefault(a.KillTimeoutSeconds, DefaultKillTimeout)
+}
+
+// RestartPolicy gives the policy, the first delay and the longest one, defaults filled in.
+func (a *App) RestartPolicy() (policy string, first, longest time.Duration) {
+	r := a.Restart
+	if r == nil {
+		r = &Restart{}
+	}
+	policy = r.Policy
+	if policy == "" {
+		policy = RestartAlways
+	}
+	return policy, Seconds(r.BackoffSeconds), orDefault(r.MaxBackoffSeconds, DefaultMaxBackoff)
+}
+
+// Seconds turns a document's number of seconds into a Duration.
+func Seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func orDefault(s *float64, d time.Duration) time.Duration {
+	if s == nil {
+		return d
+	}
+	return Seconds(*s)
+}
+
+func (a *App) docName() (string, *string) { return "name", &a.Name }
+
+const maxSeconds = 366 * 24 * 3600
+
+func (a *App) check(c *checker) {
+	if !nameForm.MatchString(a.Name) {
+		c.at("name").fail(nameRule)
+	}
+	if strings.TrimSpace(a.ToProcess) == "" {
+		c.at("toProcess").fail("must name the program to run")
+	}
+	c.at("toProcess").noNUL(a.ToProcess)
+	c.at("workingDirectory").noNUL(a.WorkingDirectory)
+	for i, arg := range a.Args {
+		c.at("args", i).noNUL(arg)
+	}
+	checkEnvs(c.at("envs"), a.Envs)
+	for i, p := range a.Ports {
+		if p < 0 || p > 65535 {
+			c.at("ports", i).fail("must be 0 (the agent chooses) or a port from 1 to 65535")
+		} else if p != 0 && slices.Contains(a.Ports[:i], p) {
+			c.at("ports", i).fail(fmt.Sprintf("port %d is listed twice", p))
+		}
+	}
+	if a.KillSignal < 1 || a.KillSignal > 64 {
+		c.at("killSignal").fail("must be a signal number from 1 to 64; 15 is SIGTERM")
+	}
+	c.at("killTimeoutSeconds").seconds(a.KillTimeoutSeconds)
+	for i, u := range a.URIs {
+		checkURI(c.at("uris", i), u)
+	}
+	for i := range a.HealthChecks {
+		a.HealthChecks[i].check(c.at("healthChecks", i), len(a.Ports))
+	}
+	a.ResAlloc.check(c.at("resAlloc"))
+	if r := a.Restart; r != nil {
+		c.at("restart", "policy").oneOf(r.Policy, "", RestartAlways, RestartOnFailure, RestartNever)
+		c.at("restart", "backoffSeconds").seconds(&r.BackoffSeconds)
+		c.at("restart", "maxBackoffSeconds").seconds(r.MaxBackoffSeconds)
+	}
+	for i, d := range a.DependsOn {
+		switch {
+		case !nameForm.MatchString(d):
+			c.at("dependsOn", i).fail(nameRule)
+		case d == a.Name:
+			c.at("dependsOn", i).fail("an app cannot depend on itself")
+		}
+	}
+	if a.Logs != nil && a.Logs.MaxBytes < 0 {
+		c.at("logs", "maxBytes").fail("must not be negative")
+	}
+	c.at("onArtifactChange").oneOf(a.OnArtifactChange, "", "restart", "ignore")
+}
+
+func (h *HealthCheck) check(c *checker, ports int) {
+	for _, s := range []struct {
+		name  string
+		value float64
+	}{{"initialDelaySeconds", h.InitialDelaySeconds}, {"intervalSeconds", h.IntervalSeconds}, {"timeoutSeconds", h.TimeoutSeconds}} {
+		c.at(s.name).seconds(&s.value)
+	}
+	if h.IntervalSeconds == 0 {
+		c.at("intervalSeconds").fail("must be more than 0")
+	}
+	if h.TimeoutSeconds == 0 {
+		c.at("timeoutSeconds").fail("must be more than 0")
+	}
+	if h.MaxConsecutiveFailures < 1 {
+		c.at("maxConsecutiveFailures").fail("must be 1 or more")
+	}
+	c.at("protocol").oneOf(h.Protocol, "HTTP", "HTTPS", "TCP", "COMMAND")
+	if h.Protocol == "COMMAND" {
+		if len(h.Command) == 0 {
+			c.at("command").fail("a COMMAND check needs a command, such as [\"/bin/check\", \"--quick\"]")
+		}
+	} else if h.PortIndex < 0 || h.PortIndex >= ports {
+		c.at("portIndex").fail(fmt.Sprintf("must be an index into ports, which has %d", ports))
+	}
+	if (h.Protocol == "HTTP" || h.Protocol == "HTTPS") && h.Path != "" && !strings.HasPrefix(h.Path, "/") {
+		c.at("path").fail(`must start with "/"`)
+	}
+}
+
+func (r *Resources) check(c *checker) {
+	if r == nil {
+		return
+	}
+	if r.CPUs < 0 || r.CPUs > 1e6 {
+		c.at("cpus").fail("must be a number of cores, 0 or more")
+	}
+	if r.Mem < 0 {
+		c.at("mem").fail("must not be negative")
+	}
+	if r.Disk < 0 {
+		c.at("disk").fail("must not be negative")
+	}
+}

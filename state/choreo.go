@@ -1,0 +1,118 @@
+package state
+
+import (
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/robfig/cron/v3"
+)
+
+// Choreo is where and how many: the choreography of the app of the same name (编排, seed 5.2.2).
+type Choreo struct {
+	App   string `json:"app"`
+	Query string `json:"query"` // node query; "*" is every node
+	Scale int    `json:"scale"` // number of processes
+
+	Mode              string         `json:"mode,omitzero"`       // count (default): scale over all matching nodes; each: scale per node
+	MaxPerNode        int            `json:"maxPerNode,omitzero"` // 0: no limit
+	Spread            []string       `json:"spread,omitzero"`     // "hostname" or tag prefixes such as "zone:"
+	Schedule          *Schedule      `json:"schedule,omitzero"`   // a job that runs to its end
+	Update            *UpdatePolicy  `json:"update,omitzero"`
+	OnDisconnect      string         `json:"onDisconnect,omitzero"` // keep (default) or stop
+	DisconnectSeconds float64        `json:"disconnectSeconds,omitzero"`
+	Dist              []Placement    `json:"dist,omitzero"` // where it runs now; written by the API, ignored on input
+	Extra             jsontext.Value `json:",embed"`
+}
+
+// Placement is how many instances of an app one node is to run.
+type Placement struct {
+	Node  string         `json:"node"`
+	Count int            `json:"count"`
+	Extra jsontext.Value `json:",embed"`
+}
+
+// Schedule makes an app a job that starts at set times and runs to its end.
+type Schedule struct {
+	Cron        string         `json:"cron"`                 // five fields, or @daily and the like
+	Timezone    string         `json:"timezone,omitzero"`    // IANA name; empty: UTC
+	Concurrency string         `json:"concurrency,omitzero"` // forbid (default), replace or allow
+	Extra       jsontext.Value `json:",embed"`
+}
+
+// UpdatePolicy is how a change of the app reaches its instances.
+type UpdatePolicy struct {
+	MaxParallel       *int           `json:"maxParallel,omitzero"`       // default 1
+	MinHealthySeconds *float64       `json:"minHealthySeconds,omitzero"` // default 10
+	DeadlineSeconds   *float64       `json:"deadlineSeconds,omitzero"`   // default 300
+	AutoRevert        *bool          `json:"autoRevert,omitzero"`        // default true
+	Canary            int            `json:"canary,omitzero"`            // instances that go first; default 0
+	Extra             jsontext.Value `json:",embed"`
+}
+
+// The words of Choreo.Mode.
+const (
+	ModeCount = "count"
+	ModeEach  = "each"
+)
+
+// MaxScale bounds the number of instances of one app.
+const MaxScale = 1_000_000
+
+// UnmarshalJSONFrom decodes a choreography over its defaults: every node, no process.
+func (ch *Choreo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Choreo
+	*ch = Choreo{Query: "*"}
+	return decodeOver(dec, (*plain)(ch))
+}
+
+func (ch *Choreo) docName() (string, *string) { return "app", &ch.App }
+
+func (ch *Choreo) check(c *checker) {
+	if !nameForm.MatchString(ch.App) {
+		c.at("app").fail(nameRule)
+	}
+	if ch.Scale < 0 || ch.Scale > MaxScale {
+		c.at("scale").fail("must be a number of processes from 0 to 1000000")
+	}
+	if ch.MaxPerNode < 0 {
+		c.at("maxPerNode").fail("must not be negative; 0 means no limit")
+	}
+	for i, s := range ch.Spread {
+		if s != "hostname" && !strings.HasSuffix(s, ":") {
+			c.at("spread", i).fail(`must be "hostname" or a tag prefix that ends in a colon, such as "zone:"`)
+		}
+	}
+	c.at("mode").oneOf(ch.Mode, "", ModeCount, ModeEach)
+	c.at("onDisconnect").oneOf(ch.OnDisconnect, "", "keep", "stop")
+	c.at("disconnectSeconds").seconds(&ch.DisconnectSeconds)
+	ch.Schedule.check(c.at("schedule"))
+	ch.Update.check(c.at("update"))
+}
+
+func (u *UpdatePolicy) check(c *checker) {
+	if u == nil {
+		return
+	}
+	if u.MaxParallel != nil && *u.MaxParallel < 1 {
+		c.at("maxParallel").fail("must be 1 or more")
+	}
+	c.at("minHealthySeconds").seconds(u.MinHealthySeconds)
+	c.at("deadlineSeconds").seconds(u.DeadlineSeconds)
+	if u.Canary < 0 {
+		c.at("canary").fail("must not be negative")
+	}
+}
+
+func (s *Schedule) check(c *checker) {
+	if s == nil {
+		return
+	}
+	if _, err := cron.ParseStandard(s.Cron); err != nil {
+		c.at("cron").fail("is not a cron schedule such as \"0 3 * * *\" or \"@daily\": " + err.Error())
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil {
+		c.at("timezone").fail("is not a time zone of this system, such as \"Asia/Shanghai\"")
+	}
+	c.at("concurrency").oneOf(s.Concurrency, "", "forbid", "replace", "allow")
+}

@@ -1,0 +1,44 @@
+// Package state holds the documents that master and agents share through the bucket (design section 3), their keys
+// and validation, and Store, the port to the bucket itself.
+package state
+
+import (
+	"regexp"
+)
+
+// Document is a JSON document of the bucket. The check method reports problems of meaning; types, unknown members and
+// syntax are found by decoding.
+type Document interface {
+	check(c *checker)
+}
+
+// named is a document that carries the name that its key has.
+type named interface {
+	docName() (member string, name *string)
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+const nameRule = "a name is 1 to 63 letters, digits, dots, dashes and underscores, and starts with a letter or digit"
+
+// CheckName says what is wrong with the name of an app or node, code Invalid.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) {
+		return Errorf(Invalid, "", "name %q: %s", name, nameRule)
+	}
+	return nil
+}
+
+// checker collects problems; at places them.
+type checker struct {
+	pointer  string
+	problems *[]Problem
+}
+
+func (c *checker) at(tokens ...any) *checker {
+	return &checker{pointer: c.pointer + pointerOf(tokens...), problems: c.problems}
+}
+
+func (c *checker) fail(message string) {
+	*c.problems = append(*c.problems, Problem{pointer: c.pointer, Message: message})
+}

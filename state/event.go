@@ -1,0 +1,55 @@
+package state
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Event is something that happened, one line of an events document.
+type Event struct {
+	ID      string         `json:"id"` // ULID
+	At      time.Time      `json:"at"` // the writer's clock
+	Writer  string         `json:"writer"`
+	Kind    string         `json:"kind"` // "instance.exit", "manifest.rejected", …
+	Node    string         `json:"node,omitzero"`
+	App     string         `json:"app,omitzero"`
+	Message string         `json:"message"`
+	Extra   jsontext.Value `json:",embed"`
+}
+
+func (e *Event) check(c *checker) {
+	if e.Kind == "" {
+		c.at("kind").fail("must not be empty")
+	}
+}
+
+// Lease says which master leads (leases/master.json).
+type Lease struct {
+	Holder string         `json:"holder"`
+	Term   int64          `json:"term"`
+	Expiry time.Time      `json:"expiry"` // the holder's clock; readers judge by when they saw it change (law 8)
+	Extra  jsontext.Value `json:",embed"`
+}
+
+func (l *Lease) check(c *checker) {
+	if l.Term < 1 {
+		c.at("term").fail("must be 1 or more")
+	}
+}
+
+// Revision is a past app with its choreography (history/<app>/<revision>.json).
+type Revision struct {
+	Revision int64          `json:"revision"`
+	At       time.Time      `json:"at"`
+	App      App            `json:"app"`
+	Choreo   *Choreo        `json:"choreo,omitzero"`
+	Extra    jsontext.Value `json:",embed"`
+}
+
+func (r *Revision) check(c *checker) {
+	r.App.check(c.at("app"))
+	if r.Choreo != nil {
+		r.Choreo.check(c.at("choreo"))
+	}
+}

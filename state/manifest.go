@@ -1,0 +1,106 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Manifest is all that one node must run, self-contained: one conditional GET is all that an agent needs.
+// People may write it by hand; then most members may be left out.
+type Manifest struct {
+	Node       string            `json:"node"`
+	Generation int64             `json:"generation,omitzero"` // counts the writes of masters
+	Term       int64             `json:"term,omitzero"`       // of the lease of the master that wrote it; 0: a person did
+	Writer     string            `json:"writer,omitzero"`
+	UpdatedAt  time.Time         `json:"updatedAt,omitzero"`
+	Paused     bool              `json:"paused,omitzero"` // true: the master leaves this manifest alone
+	Envs       map[string]string `json:"envs"`
+	Apps       []ManifestEntry   `json:"apps"`
+	Extra      jsontext.Value    `json:",embed"`
+}
+
+// ManifestEntry is one app of a manifest.
+type ManifestEntry struct {
+	App          App            `json:"app"`
+	Count        int            `json:"count"` // instances on this node; left out: 1
+	Schedule     *Schedule      `json:"schedule,omitzero"`
+	RestartToken string         `json:"restartToken,omitzero"` // another value restarts the instances once
+	Owner        string         `json:"owner,omitzero"`        // OwnerMaster, or a person's entry: the master never changes it
+	Sum          string         `json:"sum,omitzero"`          // Digest as the master wrote it
+	Extra        jsontext.Value `json:",embed"`
+}
+
+// Owners of a manifest entry. Any other value is a person's name and pins the entry as well.
+const (
+	OwnerMaster = "master"
+	OwnerHand   = "hand" // was the master's, then somebody edited it
+)
+
+// MaxCount bounds the instances of one app on one node.
+const MaxCount = 100_000
+
+// UnmarshalJSONFrom decodes an entry over its defaults: one instance.
+func (e *ManifestEntry) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain ManifestEntry
+	*e = ManifestEntry{Count: 1}
+	return decodeOver(dec, (*plain)(e))
+}
+
+// Digest identifies the content of an entry: everything but Owner and Sum. A master's entry whose Digest is not its Sum
+// was edited by hand.
+func (e *ManifestEntry) Digest() string {
+	bare := *e
+	bare.Owner, bare.Sum = "", ""
+	return digest(bare)
+}
+
+// Pinned reports whether the entry belongs to a person: it never was the master's, or was edited since.
+func (e *ManifestEntry) Pinned() bool { return e.Owner != OwnerMaster || e.Sum != e.Digest() }
+
+// digest is 16 hex digits of the SHA-256 of v's JSON.
+func digest(v any) string {
+	sum := sha256.Sum256(Encode(v))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Entry gives the entry of an app, or nil.
+func (m *Manifest) Entry(app string) *ManifestEntry {
+	if m == nil {
+		return nil
+	}
+	for i := range m.Apps {
+		if m.Apps[i].App.Name == app {
+			return &m.Apps[i]
+		}
+	}
+	return nil
+}
+
+func (m *Manifest) docName() (string, *string) { return "node", &m.Node }
+
+func (m *Manifest) check(c *checker) {
+	if !nameForm.MatchString(m.Node) {
+		c.at("node").fail(nameRule)
+	}
+	checkEnvs(c.at("envs"), m.Envs)
+	seen := map[string]int{}
+	for i := range m.Apps {
+		e, ec := &m.Apps[i], c.at("apps", i)
+		e.App.check(ec.at("app"))
+		if first, ok := seen[e.App.Name]; ok {
+			ec.at("app", "name").fail(fmt.Sprintf("app %q is already listed at apps[%d]", e.App.Name, first))
+		}
+		seen[e.App.Name] = i
+		if e.Count < 0 || e.Count > MaxCount {
+			ec.at("count").fail("must be a number of processes from 0 to 100000")
+		}
+		e.Schedule.check(ec.at("schedule"))
+	}
+}
+
+// InstanceID names instance n (from 0) of an app on a node: "node/app.n". It is the value of STATHUB_INSTANCE.
+func InstanceID(node, app string, n int) string { return fmt.Sprintf("%s/%s.%d", node, app, n) }

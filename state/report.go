@@ -1,0 +1,145 @@
+package state
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Report is what an agent tells of its node. It is rewritten only when it changes.
+type Report struct {
+	Node         string         `json:"node"`
+	AgentVersion string         `json:"agentVersion"`
+	UpdatedAt    time.Time      `json:"updatedAt"` // the agent's clock
+	Facts        Facts          `json:"facts"`
+	Tags         []string       `json:"tags"`      // the first tags of a new node (--node.tags)
+	Isolation    []string       `json:"isolation"` // limits that this agent can enforce
+	Manifest     ManifestStatus `json:"manifest"`
+	Instances    []Instance     `json:"instances"`
+	Errors       []string       `json:"errors,omitzero"` // what is wrong with the node as a whole
+	Extra        jsontext.Value `json:",embed"`
+}
+
+// ManifestStatus is the manifest that the agent holds on to, and what is wrong with a newer one.
+type ManifestStatus struct {
+	Generation int64          `json:"generation"`
+	ETag       ETag           `json:"etag,omitzero"`
+	Error      string         `json:"error,omitzero"`
+	Extra      jsontext.Value `json:",embed"`
+}
+
+// Instance is the state of one instance.
+type Instance struct {
+	ID        string          `json:"id"` // InstanceID
+	App       string          `json:"app"`
+	N         int             `json:"n"`
+	Spec      string          `json:"spec"`         // SpecSum that it runs, or is to run
+	PID       int             `json:"pid,omitzero"` // 0: no process
+	PPID      int             `json:"ppid,omitzero"`
+	UID       int             `json:"uid"`
+	StartTime time.Time       `json:"startTime,omitzero"`
+	Cmd       string          `json:"cmd,omitzero"`
+	Children  []int           `json:"children,omitzero"`
+	Ports     []int           `json:"ports"`
+	State     InstanceState   `json:"state"`
+	Reason    string          `json:"reason,omitzero"` // why it is in this state: what it waits for, what failed
+	Health    Health          `json:"health"`
+	Restarts  int             `json:"restarts"`
+	LastExit  *Exit           `json:"lastExit,omitzero"`
+	Artifacts []ArtifactState `json:"artifacts,omitzero"`
+	CPU       float64         `json:"cpu,omitzero"` // cores used lately
+	RSS       Bytes           `json:"rss,omitzero"`
+	Extra     jsontext.Value  `json:",embed"`
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	Code   int            `json:"code"`            // -1: the kernel did not tell, or a signal ended it
+	Signal int            `json:"signal,omitzero"` // 0: none
+	At     time.Time      `json:"at"`
+	Reason string         `json:"reason,omitzero"`
+	Extra  jsontext.Value `json:",embed"`
+}
+
+// ArtifactState is the revision of an artifact that an instance runs with.
+type ArtifactState struct {
+	URI   string         `json:"uri"`
+	ETag  string         `json:"etag,omitzero"`
+	Extra jsontext.Value `json:",embed"`
+}
+
+// InstanceState is a state of the machine of design section 3.
+type InstanceState string
+
+// waiting → fetching → starting → running → healthy | unhealthy → stopping → stopped | backoff | completed | failed.
+const (
+	Waiting   InstanceState = "waiting"
+	Fetching  InstanceState = "fetching"
+	Starting  InstanceState = "starting"
+	Running   InstanceState = "running"
+	Healthy   InstanceState = "healthy"
+	Unhealthy InstanceState = "unhealthy"
+	Stopping  InstanceState = "stopping"
+	Stopped   InstanceState = "stopped"
+	Backoff   InstanceState = "backoff"
+	Completed InstanceState = "completed"
+	Failed    InstanceState = "failed"
+)
+
+// Live reports whether a process runs in this state.
+func (s InstanceState) Live() bool {
+	return s == Running || s == Healthy || s == Unhealthy || s == Stopping
+}
+
+// Health sums up the health checks of an instance.
+type Health string
+
+// The sums. An instance without checks, or before their first results, is HealthUnknown.
+const (
+	HealthUnknown   Health = "unknown"
+	HealthHealthy   Health = "healthy"
+	HealthUnhealthy Health = "unhealthy"
+)
+
+// Proc is an instance as the API shows it.
+type Proc struct {
+	PID       int           `json:"pid"`
+	PPID      int           `json:"ppid"`
+	UID       int           `json:"uid"`
+	StartTime time.Time     `json:"startTime,omitzero"`
+	Cmd       string        `json:"cmd"`
+	Children  []int         `json:"children"`
+	Ports     []int         `json:"ports"`
+	App       string        `json:"app"`
+	Node      string        `json:"node"`
+	Instance  string        `json:"instance"`
+	State     InstanceState `json:"state"`
+	Reason    string        `json:"reason,omitzero"`
+	Health    Health        `json:"health"`
+	Restarts  int           `json:"restarts"`
+	LastExit  *Exit         `json:"lastExit,omitzero"`
+	CPU       float64       `json:"cpu"`
+	RSS       Bytes         `json:"rss"`
+}
+
+// Proc shows the instance as running on node.
+func (i *Instance) Proc(node string) Proc {
+	return Proc{
+		PID: i.PID, PPID: i.PPID, UID: i.UID, StartTime: i.StartTime, Cmd: i.Cmd, Children: i.Children, Ports: i.Ports,
+		App: i.App, Node: node, Instance: i.ID, State: i.State, Reason: i.Reason, Health: i.Health, Restarts: i.Restarts,
+		LastExit: i.LastExit, CPU: i.CPU, RSS: i.RSS,
+	}
+}
+
+func (r *Report) docName() (string, *string) { return "node", &r.Node }
+
+func (r *Report) check(c *checker) {
+	if !nameForm.MatchString(r.Node) {
+		c.at("node").fail(nameRule)
+	}
+	for i := range r.Instances {
+		if !nameForm.MatchString(r.Instances[i].App) {
+			c.at("instances", i, "app").fail(nameRule)
+		}
+	}
+}
