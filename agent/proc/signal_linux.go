@@ -1,0 +1,222 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxKillRounds bounds Kill against a program that forks faster than it is killed.
+const maxKillRounds = 100
+
+// Signal sends sig to the whole group of the process, or to the process alone if it leads no group. Where the process
+// is not the one that id names, nothing is sent and the error is ErrGone.
+func (r *Runner) Signal(id Identity, sig int) error {
+	r.mu.Lock() // while it is held no pidfd is closed
+	defer r.mu.Unlock()
+	if _, err := r.verify(id); err != nil {
+		return err
+	}
+	fd := -1
+	if w := r.procs[id]; w != nil {
+		fd = w.fd
+	} else if r.pidfds {
+		if opened, err := unix.PidfdOpen(id.PID, 0); err == nil {
+			defer unix.Close(opened)
+			if _, err := r.verify(id); err != nil { // again: now the descriptor is known to be that process
+				return err
+			}
+			fd = opened
+		}
+	}
+	err := send(id.PID, fd, syscall.Signal(sig))
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return &GoneError{ID: id}
+	case err != nil:
+		return fmt.Errorf("cannot send signal %d to %s: %w", sig, id, err)
+	}
+	return nil
+}
+
+// send signals a group, else a process. Through a pidfd a pid that was recycled since it was verified cannot be hit.
+func send(pid, fd int, sig syscall.Signal) error {
+	if fd >= 0 {
+		err := unix.PidfdSendSignal(fd, sig, nil, pidfdSignalProcessGroup)
+		if errors.Is(err, unix.ESRCH) { // leads no group
+			return unix.PidfdSendSignal(fd, sig, nil, 0)
+		}
+		if !errors.Is(err, unix.EINVAL) { // EINVAL: kernel before 6.9
+			return err
+		}
+	}
+	err := unix.Kill(-pid, sig)
+	if errors.Is(err, unix.ESRCH) {
+		err = unix.Kill(pid, sig)
+	}
+	return err
+}
+
+// Kill sends SIGKILL to all that is left of an instance: the group and session of id, their descendants, and the
+// processes that carry the same marker, whatever session they moved to. It works after the leader's death too, as long
+// as its session has members. ErrGone if there is nothing left. Exits tells when the process itself has ended.
+func (r *Runner) Kill(id Identity) error {
+	if id.Boot != r.boot || id.PID <= 1 {
+		return &GoneError{ID: id}
+	}
+	sent := map[int]uint64{} // pid → start
+	var errs []error
+	for range maxKillRounds {
+		all, err := snapshot()
+		if err != nil {
+			return fmt.Errorf("cannot kill %s: cannot list processes: %w", id, err)
+		}
+		more := false
+		for _, s := range r.remains(id, all) {
+			if start, ok := sent[s.pid]; ok && start == s.start {
+				continue
+			}
+			sent[s.pid], more = s.start, true
+			target := Identity{PID: s.pid, Start: s.start, Boot: r.boot}
+			if err := r.Signal(target, int(unix.SIGKILL)); err != nil && !errors.Is(err, ErrGone) {
+				errs = append(errs, err)
+			}
+		}
+		if !more {
+			break
+		}
+	}
+	if len(sent) == 0 {
+		return &GoneError{ID: id}
+	}
+	return errors.Join(errs...)
+}
+
+// remains gives the living processes of all that belong to the instance of id.
+func (r *Runner) remains(id Identity, all []stat) []stat {
+	marker, others := r.known(id)
+	leader := slices.IndexFunc(all, func(s stat) bool { return s.pid == id.PID })
+	recycled := leader >= 0 && all[leader].start != id.Start
+	if marker == "" && leader >= 0 && !recycled && !all[leader].dead() {
+		marker, _ = getenv(readEnv(id.PID), MarkerEnv)
+	}
+	member := map[int]bool{}
+	for _, s := range all {
+		switch {
+		case s.pid <= 2 || s.pid == os.Getpid() || s.start < id.Start:
+			continue
+		case s.pid == id.PID:
+			member[s.pid] = !recycled
+		case s.session == id.PID || s.pgrp == id.PID:
+			// While a session has members its number is not given to a new process. Without the leader, though, it might be
+			// the session of a later process of that number: only one of an instance's can be ours.
+			if !recycled {
+				m, ok := getenv(readEnv(s.pid), MarkerEnv)
+				member[s.pid] = leader >= 0 || ok && (marker == "" || m == marker)
+				if member[s.pid] && marker == "" {
+					marker = m
+				}
+			}
+		}
+	}
+	for _, s := range all {
+		if marker != "" && s.start >= id.Start && !member[s.pid] && !others[s.session] && s.pid > 2 && s.pid != os.Getpid() {
+			m, ok := getenv(readEnv(s.pid), MarkerEnv)
+			member[s.pid] = ok && m == marker
+		}
+	}
+	addDescendants(member, all, func(s stat) bool { return others[s.session] || s.pid == os.Getpid() })
+	return slices.DeleteFunc(slices.Clone(all), func(s stat) bool { return !member[s.pid] || s.dead() })
+}
+
+// addDescendants grows a set of pids by the children of its members, and theirs, except for some.
+func addDescendants(member map[int]bool, all []stat, except func(stat) bool) {
+	for grown := true; grown; {
+		grown = false
+		for _, s := range all {
+			if !member[s.pid] && member[s.ppid] && !except(s) {
+				member[s.pid], grown = true, true
+			}
+		}
+	}
+}
+
+// known gives the marker of id if it is watched, and the sessions of the other processes that are.
+func (r *Runner) known(id Identity) (marker string, others map[int]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	others = make(map[int]bool, len(r.procs))
+	for other, w := range r.procs {
+		if other == id {
+			marker = w.marker
+		} else {
+			others[other.PID] = true
+		}
+	}
+	return marker, others
+}
+
+// Leftovers gives the living processes, leaders or not, whose environment has MarkerEnv=marker, oldest first.
+// Processes that this agent may not look into, and those that cleared their environment, are not found.
+func (r *Runner) Leftovers(marker string) []Identity {
+	var ids []Identity
+	_ = r.marked(func(s stat, env []string) {
+		if m, ok := getenv(env, MarkerEnv); ok && m == marker {
+			ids = append(ids, Identity{PID: s.pid, Start: s.start, Boot: r.boot})
+		}
+	})
+	slices.SortStableFunc(ids, byAge)
+	return ids
+}
+
+// Find gives the session leaders whose marker starts with prefix, oldest first. A descendant that made a session of its own
+// is one too: of several with the same marker the first is the instance.
+func (r *Runner) Find(prefix string) ([]Found, error) {
+	var found []Found
+	err := r.marked(func(s stat, env []string) {
+		if s.session != s.pid {
+			return
+		}
+		if m, ok := getenv(env, MarkerEnv); ok && strings.HasPrefix(m, prefix) {
+			found = append(found, Found{ID: Identity{PID: s.pid, Start: s.start, Boot: r.boot}, Env: parseEnv(env)})
+		}
+	})
+	slices.SortStableFunc(found, func(a, b Found) int { return byAge(a.ID, b.ID) })
+	return found, err
+}
+
+func byAge(a, b Identity) int {
+	switch {
+	case a.Start != b.Start && a.Start < b.Start:
+		return -1
+	case a.Start != b.Start:
+		return 1
+	}
+	return a.PID - b.PID
+}
+
+// marked calls visit for every living process but this one that has an environment.
+func (r *Runner) marked(visit func(stat, []string)) error {
+	pids, err := listPIDs()
+	if err != nil {
+		return fmt.Errorf("cannot list processes: %w", err)
+	}
+	for _, pid := range pids {
+		if pid <= 2 || pid == os.Getpid() {
+			continue
+		}
+		env := readEnv(pid)
+		if len(env) == 0 {
+			continue
+		}
+		if s, err := readStat(pid); err == nil && !s.dead() {
+			visit(s, env)
+		}
+	}
+	return nil
+}
