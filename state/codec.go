@@ -18,9 +18,9 @@ type pointerTo[T any] interface {
 }
 
 // Encode gives the document as people see it in the bucket: indented, members in the order of the type, unknown members
-// after them, maps sorted, a newline at the end.
+// after them, maps sorted, a newline at the end. Bytes that are not UTF-8 (a process may have any as its arguments) become U+FFFD.
 func Encode(v any) []byte {
-	data, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	data, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.WithIndent("  "))
 	if err != nil {
 		// Documents hold nothing that JSON lacks, but a float that is not a number, which check refuses.
 		panic(fmt.Sprintf("cannot encode %T: %v", v, err))
@@ -30,7 +30,7 @@ func Encode(v any) []byte {
 
 // EncodeLine gives v as one line of JSON with its newline, for *.jsonl documents.
 func EncodeLine(v any) []byte {
-	data, err := json.Marshal(v, json.Deterministic(true))
+	data, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		panic(fmt.Sprintf("cannot encode %T: %v", v, err))
 	}
