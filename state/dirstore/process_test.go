@@ -1,0 +1,5 @@
+package dirstore_test
+
+const roleVar = "X"
+
+func playRole(string) int { return 0 }
