@@ -39,7 +39,7 @@ func (l *launch) diagnose(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM) && l.who != nil:
 		return failed("switch to user", l.who.name, "the agent runs as uid %d and may not; run the agent as root, or leave user empty", os.Geteuid())
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ELIBBAD):
+	case errors.Is(err, syscall.ENOENT):
 		if in := l.interpreter(); in != "" {
 			return failed("execute", l.path, "its interpreter %s is missing", in)
 		}
