@@ -1,0 +1,35 @@
+# make run   the whole system on this machine        make test   everything that must hold
+GO ?= go
+ARGS ?=
+
+# The race detector needs a C compiler; without one the tests run all the same, and say so.
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+GOFILES = $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')
+
+.PHONY: run test check build bench e2e clean
+
+run:
+	@$(GO) run ./localstack $(ARGS)
+
+test:
+	@$(if $(RACE),,echo "no C compiler: the tests run without the race detector")
+	$(GO) test $(RACE) -cover -timeout 20m ./...
+
+e2e:
+	$(GO) test $(RACE) -count=1 -timeout 20m -run '^TestE2E' -v ./localstack
+
+check:
+	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; }
+	GOOS=linux CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench
+
+clean:
+	rm -rf bin

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rule bans imports of one part of the tree, with the reason. Patterns match a package and everything below it.
+type rule struct {
+	from   string
+	except []string // below from, but free to import it
+	banned string
+	only   []string // below banned, but allowed
+	reason string
+}
+
+var rules = []rule{
+	{from: "stathub/master", banned: "stathub/agent", reason: "master and agent meet in the bucket"},
+	{from: "stathub/agent", banned: "stathub/master", reason: "master and agent meet in the bucket"},
+	{from: "stathub/agent", banned: "stathub/scheduler", reason: "placement is the master's"},
+	{from: "stathub", except: []string{"stathub/localstack"}, banned: "stathub/localstack", reason: "nobody imports the local stack"},
+	{from: "stathub/state", banned: "stathub", only: []string{"stathub/state"}, reason: "documents and stores stand below everything"},
+	{from: "stathub/scheduler", banned: "stathub", only: []string{"stathub/state", "stathub/scheduler"}, reason: "placement is pure"},
+	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge"}, reason: "the diff is pure"},
+	{from: "stathub/agent/artifact", banned: "stathub", only: []string{"stathub/state", "stathub/agent/artifact"}, reason: "one job each"},
+	{from: "stathub/agent/logs", banned: "stathub", only: []string{"stathub/state", "stathub/agent/logs"}, reason: "one job each"},
+	{from: "stathub/agent/proc", banned: "stathub", only: []string{"stathub/state", "stathub/agent/proc"}, reason: "what differs by system knows nothing of the agent"},
+	{from: "stathub/agent/host", banned: "stathub", only: []string{"stathub/state", "stathub/agent/host"}, reason: "what differs by system knows nothing of the agent"},
+	{from: "stathub/web", banned: "stathub", only: []string{"stathub/state", "stathub/web"}, reason: "pages show documents; they do not fetch them"},
+	{from: "stathub", except: []string{"stathub/state/blobstore"}, banned: "gocloud.dev", reason: "state/blobstore is the only importer of gocloud.dev"},
+	{from: "stathub", except: []string{"stathub/master/index"}, banned: "github.com/blevesearch/bleve", reason: "master/index is the only importer of bleve"},
+	{from: "stathub", banned: "encoding/json", reason: "documents go through state.Encode and state.Decode"},
+	{from: "stathub/scheduler", banned: "os", reason: "placement is pure"},
+	{from: "stathub/agent/converge", banned: "os", reason: "the diff is pure"},
+	{from: "stathub/scheduler", banned: "log/slog", reason: "placement is pure"},
+	{from: "stathub/agent/converge", banned: "log/slog", reason: "the diff is pure"},
+}
+
+func TestImportRules(t *testing.T) {
+	var stderr bytes.Buffer
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "stathub/...")
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	packages := 0
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		packages++
+		for _, imported := range fields[1:] {
+			for _, r := range rules {
+				if r.bans(fields[0], imported) {
+					t.Errorf("%s imports %s: %s", fields[0], imported, r.reason)
+				}
+			}
+		}
+	}
+	if packages < 10 {
+		t.Errorf("go list named only %d packages", packages)
+	}
+}
+
+func (r rule) bans(from, imported string) bool {
+	return within(from, r.from) && !anyWithin(from, r.except) && within(imported, r.banned) && !anyWithin(imported, r.only)
+}
+
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+func anyWithin(path string, roots []string) bool {
+	for _, root := range roots {
+		if within(path, root) {
+			return true
+		}
+	}
+	return false
+}
+
+// A rule that bans nothing would go unnoticed.
+func TestImportRulesBan(t *testing.T) {
+	for _, tt := range []struct {
+		from, imported string
+		banned         bool
+	}{
+		{"stathub/master/control", "stathub/agent/proc", true},
+		{"stathub/agent", "stathub/master", true},
+		{"stathub/masterful", "stathub/agent", false},
+		{"stathub/state", "stathub/web", true},
+		{"stathub/state/dirstore", "stathub/state", false},
+		{"stathub/state/blobstore", "gocloud.dev/blob", false},
+		{"stathub/master", "gocloud.dev/blob", true},
+		{"stathub/scheduler", "stathub/state", false},
+		{"stathub/scheduler", "os", true},
+		{"stathub/scheduler", "stathub/master/index", true},
+		{"stathub/localstack", "stathub/agent", false},
+	} {
+		banned := false
+		for _, r := range rules {
+			banned = banned || r.bans(tt.from, tt.imported)
+		}
+		if banned != tt.banned {
+			t.Errorf("%s importing %s: banned is %v, want %v", tt.from, tt.imported, banned, tt.banned)
+		}
+	}
+}
