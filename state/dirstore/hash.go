@@ -109,6 +109,9 @@ func (s *Store) etag(ctx context.Context, key string, f *os.File, fi fs.FileInfo
 	if etag, ok := s.hashes.lookup(key, st); ok {
 		return etag, nil
 	}
+	if err := s.faulty("read"); err != nil {
+		return "", err
+	}
 	began, h := s.hashes.now(), newSum()
 	if _, err := io.Copy(h, withContext{ctx, f}); err != nil {
 		return "", err

@@ -132,7 +132,8 @@ func (l *lister) file(at *os.Root, key, name string) error {
 	}
 	fi, err := at.Lstat(name)
 	if err == nil && fi.Mode()&fs.ModeSymlink != 0 {
-		fi, err = l.root.Stat(key)
+		at, name = l.root, key // a link may lead out of its folder
+		fi, err = at.Stat(name)
 		if l.s.leadsOut(err) {
 			return nil
 		}
@@ -145,7 +146,7 @@ func (l *lister) file(at *os.Root, key, name string) error {
 	e := entry(key, "", fi)
 	var known bool
 	if e.ETag, known = l.s.hashes.lookup(key, stampOf(fi)); !known {
-		if e, err = l.read(e, fi); err != nil || e.ETag == "" {
+		if e, err = l.read(at, name, e, fi); err != nil || e.ETag == "" {
 			return err
 		}
 	}
@@ -161,8 +162,8 @@ func (s *Store) leadsOut(err error) bool {
 }
 
 // read completes an entry from the file itself; its ETag stays empty if the file is gone.
-func (l *lister) read(e state.Entry, fi fs.FileInfo) (state.Entry, error) {
-	f, now, err := openDocument(l.root, e.Key)
+func (l *lister) read(at *os.Root, name string, e state.Entry, fi fs.FileInfo) (state.Entry, error) {
+	f, now, err := openDocument(at, name)
 	if err == nil {
 		defer f.Close()
 		e = entry(e.Key, "", now)

@@ -67,9 +67,11 @@ func (s *Store) load(ctx context.Context, key string, f *os.File, fi fs.FileInfo
 // loadSmall reads a whole file, several times if it is being written in place. It gives nil if the file has grown large.
 func (s *Store) loadSmall(key string, f *os.File, fi fs.FileInfo) (*state.Object, error) {
 	for try := 0; ; try++ {
+		if err := s.faulty("read"); err != nil {
+			return nil, err
+		}
 		began := s.hashes.now()
-		data := make([]byte, 0, fi.Size()+1)
-		buf := bytes.NewBuffer(data)
+		buf := bytes.NewBuffer(make([]byte, 0, fi.Size()+bytes.MinRead)) // room in which ReadFrom finds the end
 		if _, err := buf.ReadFrom(io.NewSectionReader(f, 0, inMemory+1)); err != nil {
 			return nil, err
 		}

@@ -74,8 +74,8 @@ func (s *Store) durable(at *os.Root) error {
 
 // writeTemp writes body into a new file beside its place, synced, with the permissions of old if there is one.
 // It leaves nothing behind when it fails.
-func (s *Store) writeTemp(ctx context.Context, at *os.Root, key string, body io.Reader, old fs.FileInfo) (name string, etag state.ETag, err error) {
-	name = tempPrefix + strings.ToLower(rand.Text()[:16]) + tempSuffix
+func (s *Store) writeTemp(ctx context.Context, at *os.Root, key string, body io.Reader, old fs.FileInfo) (_ string, _ state.ETag, err error) {
+	name := tempPrefix + strings.ToLower(rand.Text()[:16]) + tempSuffix
 	f, err := at.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return "", "", err
