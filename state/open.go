@@ -41,11 +41,13 @@ func schemes() []string {
 	return all
 }
 
+// redact keeps passwords out of errors. Of a URL that cannot be read only the scheme is shown: its password cannot be found.
 func redact(raw string) string {
 	if u, err := url.Parse(raw); err == nil {
 		return u.Redacted()
 	}
-	return raw
+	scheme, _, _ := strings.Cut(raw, ":")
+	return scheme + ":…"
 }
 
 // Probe checks that a store keeps its promises on conditions: writes that must succeed, and writes that must fail.
