@@ -1,0 +1,175 @@
+// Package web holds the pages of master and agent: templates, assets, words in both languages, and the view models that
+// a program fills. Pages only show; everything they do goes through the API.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"stathub/state"
+	"stathub/web/rest"
+)
+
+//go:embed assets templates
+var files embed.FS
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"t":    func(l *language, key string) string { return l.word(key) },
+	"size": size,
+	"ago":  ago,
+	"ports": func(agentAddress string, ports []int) []link {
+		return links(agentAddress, ports)
+	},
+}).ParseFS(files, "templates/*.html"))
+
+// Cluster is what the master's page shows.
+type Cluster struct {
+	Bucket  string // its URL, without secrets
+	Problem string // why the bucket is out of reach; empty when it is not
+	Apps    []App
+	Nodes   []state.Node
+	Procs   []state.Proc
+}
+
+// App is one line of the list of apps.
+type App struct {
+	Name            string
+	State           string
+	Wanted, Running int
+	Reasons         []string // why it is not as it should be
+}
+
+// Machine is what an agent's page shows.
+type Machine struct {
+	Node       state.Node
+	Problems   []string // what is wrong with the node or its manifest
+	Procs      []state.Proc
+	Standalone bool   // no master: the manifest is a person's
+	Manifest   string // where the manifest lies
+	Master     string // URL of the master's page; may be empty
+}
+
+// maxRows bounds each table of a page; the API has them all.
+const maxRows = 500
+
+// MasterPage serves the page at / and its assets; view gives the facts of the moment.
+func MasterPage(view func() Cluster) http.Handler {
+	return page("master.html", func() any {
+		c := view()
+		return struct {
+			Cluster
+			Up, AppCount, NodeCount, ProcCount int
+		}{
+			Cluster: Cluster{c.Bucket, c.Problem, head(c.Apps), head(c.Nodes), head(c.Procs)},
+			Up:      countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
+		}
+	})
+}
+
+// AgentPage serves the page at / and its assets; view gives the facts of the moment.
+func AgentPage(view func() Machine) http.Handler {
+	return page("agent.html", func() any {
+		m := view()
+		m.Procs = head(m.Procs)
+		return m
+	})
+}
+
+func page(name string, view func() any) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", http.FileServerFS(files))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		l := languageOf(r)
+		var b bytes.Buffer
+		data := struct {
+			L    *language
+			View any
+			Now  time.Time
+		}{l, view(), time.Now()}
+		if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Language", l.Tag)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Add("Vary", "Accept-Language, Cookie")
+		w.Write(b.Bytes())
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		rest.WriteError(w, r, state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path))
+	})
+	return mux
+}
+
+func head[T any](rows []T) []T { return rows[:min(len(rows), maxRows)] }
+
+func countUp(nodes []state.Node) int {
+	up := 0
+	for _, n := range nodes {
+		if n.State != state.NodeDown {
+			up++
+		}
+	}
+	return up
+}
+
+// size shows bytes with a binary unit.
+func size(b state.Bytes) string {
+	v, unit := float64(b), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
+		if v < 1024 {
+			break
+		}
+		v, unit = v/1024, next
+	}
+	if v >= 100 || unit == "B" {
+		return strconv.FormatFloat(v, 'f', 0, 64) + " " + unit
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64) + " " + unit
+}
+
+// ago shows how long ago something was, in its two largest units.
+func ago(now, at time.Time) string {
+	if at.IsZero() {
+		return "–"
+	}
+	d := max(0, now.Sub(at)).Round(time.Second)
+	days, d := d/(24*time.Hour), d%(24*time.Hour)
+	switch {
+	case days > 0:
+		return strconv.Itoa(int(days)) + " d " + strconv.Itoa(int(d.Hours())) + " h"
+	case d >= time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h " + strconv.Itoa(int(d.Minutes())%60) + " min"
+	case d >= time.Minute:
+		return strconv.Itoa(int(d.Minutes())) + " min " + strconv.Itoa(int(d.Seconds())%60) + " s"
+	default:
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	}
+}
+
+// link is a port as something to click.
+type link struct {
+	Port int
+	URL  string
+}
+
+// links guesses the addresses of a process's ports from its agent's address.
+func links(agentAddress string, ports []int) []link {
+	host := "127.0.0.1"
+	if rest, ok := strings.CutPrefix(agentAddress, "http://"); ok {
+		if i := strings.LastIndexByte(rest, ':'); i > 0 {
+			host = rest[:i]
+		}
+	}
+	var all []link
+	for _, p := range ports {
+		all = append(all, link{p, "http://" + host + ":" + strconv.Itoa(p) + "/"})
+	}
+	return all
+}
