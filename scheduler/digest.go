@@ -1,0 +1,41 @@
+package scheduler
+
+import (
+	"reflect"
+
+	"stathub/state"
+)
+
+// digests remembers the digests of one plan. The nodes of an app share a few contents, and comparing contents is much
+// cheaper than encoding each.
+type digests map[string][]*variant
+
+// variant is one content of an app's entries, count apart.
+type variant struct {
+	content state.ManifestEntry
+	sums    map[int]string // by count
+}
+
+// maxVariants bounds the search. More than this many contents of one app are rare, and are then encoded each.
+const maxVariants = 8
+
+// of gives e.Digest().
+func (d digests) of(e *state.ManifestEntry) string {
+	bare := *e
+	bare.Owner, bare.Sum, bare.Count = "", "", 0
+	for _, v := range d[e.App.Name] {
+		if reflect.DeepEqual(&v.content, &bare) {
+			sum, ok := v.sums[e.Count]
+			if !ok {
+				sum = e.Digest()
+				v.sums[e.Count] = sum
+			}
+			return sum
+		}
+	}
+	sum := e.Digest()
+	if all := d[e.App.Name]; len(all) < maxVariants {
+		d[e.App.Name] = append(all, &variant{content: bare, sums: map[int]string{e.Count: sum}})
+	}
+	return sum
+}

@@ -1,0 +1,112 @@
+// Package scheduler decides which node runs how many instances of which app. It is pure: the same input gives the same
+// plan, it reads no clock and touches nothing. Whoever calls it writes the manifests and tells of the notes.
+package scheduler
+
+import (
+	"time"
+
+	"stathub/state"
+)
+
+// Input is all that a plan is made from. Schedule keeps nothing of it and changes nothing in it; manifests of the plan
+// may share unchanged parts with it.
+type Input struct {
+	Now    time.Time // goes into UpdatedAt of the manifests; decides nothing
+	Writer string    // of the manifests
+	Term   int64     // of the writer's lease
+
+	Apps    map[string]*state.App    // by name; the readable ones
+	Choreos map[string]*state.Choreo // by app; the readable ones
+	Broken  map[string]string        // by app: what is wrong with its app or choreo document, which is there but unreadable
+
+	Nodes     map[string]*state.Node   // by id: the records, State already judged
+	Manifests map[string]Current       // by node; a node without a manifest has no member
+	Reports   map[string]*state.Report // by node
+
+	// Match gives the ids of the nodes that match a query. It is called once per distinct query of a plan. An error
+	// is a reason why an app stays as it is, never a stop.
+	Match func(query string) (map[string]bool, error)
+
+	// Frozen, when not empty, says why nobody is moved off a node that is down (law 7).
+	Frozen string
+}
+
+// Current is the manifest that a node has now.
+type Current struct {
+	Manifest   *state.Manifest // the last readable one; may be nil when Unreadable
+	Unreadable bool            // the document cannot be read now: somebody may be typing, so it is left alone
+}
+
+// Plan is what to do and why.
+type Plan struct {
+	Manifests map[string]*state.Manifest // by node; only those whose content is to change
+	Apps      map[string]AppStatus       // by name: every app of Apps, Choreos and Broken
+	Notes     []Note                     // in the order of node and app
+}
+
+// AppStatus is how much of an app is placed once the plan is applied.
+type AppStatus struct {
+	Wanted  int // instances; with mode each, over all nodes that are to have them
+	Placed  int // instances on nodes that are not down, people's own entries included
+	Dist    []state.Placement
+	Reasons []Reason // why Placed is below Wanted, or why the app is not handled; biggest first
+}
+
+// Reason is one cause that keeps an app from being placed, with the nodes that it excludes.
+type Reason struct {
+	Code    string   // one of the constants below
+	Message string   // plain English: "3 nodes do not match the query"
+	Nodes   int      // how many nodes it excludes; 0 when the cause is not a node's
+	Names   []string // their ids, in order, the first MaxNames of them
+}
+
+// MaxNames bounds the nodes that a Reason names.
+const MaxNames = 50
+
+// The codes of reasons and verdicts.
+const (
+	CodeBroken      = "broken"       // the app or choreo document cannot be read
+	CodeNoApp       = "no-app"       // a choreo without its app
+	CodeNoChoreo    = "no-choreo"    // an app without its choreo
+	CodeStopped     = "stopped"      // Start is false
+	CodeDeleted     = "deleted"      // Deleted is true
+	CodeScale       = "scale"        // the scale asks for no more
+	CodeQuery       = "query"        // the query cannot be evaluated
+	CodeNoNode      = "no-node"      // there is no node at all
+	CodeNoMatch     = "no-match"     // the node does not match the query
+	CodeDown        = "down"         // the node is silent
+	CodeFrozen      = "frozen"       // the node is silent, and so are many others
+	CodeDraining    = "draining"     // the node is being drained
+	CodeCordoned    = "cordoned"     // the node is not schedulable
+	CodeHeld        = "held"         // the node's manifest is left alone
+	CodePort        = "port"         // another app has a fixed port of this one
+	CodeOnePerNode  = "one-per-node" // the app's fixed port leaves room for one instance
+	CodeMaxPerNode  = "max-per-node" // the choreo's maxPerNode is reached
+	CodePinned      = "pinned"       // a person's entry of this app is on the node
+	CodePlaced      = "placed"       // the node was chosen
+	CodeNotRequired = "not-required" // the node could run the app, but enough others do
+)
+
+// Note is something that people should hear of: for the log and the events.
+type Note struct {
+	Kind    string // one of the Note constants
+	Node    string
+	App     string // empty when it concerns the whole node
+	Message string
+}
+
+// The kinds of notes.
+const (
+	NoteKept       = "kept"        // an entry stays though its app document is missing or broken
+	NoteHandEdited = "hand-edited" // a master's entry was edited and is now the person's
+	NoteHeld       = "held"        // no manifest is written for this node
+)
+
+// NodeVerdict says what one node has to do with an app.
+type NodeVerdict struct {
+	Node   string `json:"node"`
+	Count  int    `json:"count"`  // instances of the app on it, once the plan is applied
+	Chosen bool   `json:"chosen"` // Count is more than 0
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
