@@ -129,6 +129,8 @@ func (o options) client(c *awss3.Options) {
 	c.UsePathStyle = o.pathStyle
 	c.EndpointOptions.DisableHTTPS = o.disableHTTPS
 	c.DisableLogOutputChecksumValidationSkipped = true // an object that somebody else wrote may have none
+	// Longer bodies wait for the verdict on their condition: a server that refuses reads only so much more, then hangs up.
+	c.ContinueHeaderThresholdBytes = 128 << 10
 }
 
 // sender names the protocol version, which the SDK leaves out. Without it net/http does not wait for "100 Continue", and
