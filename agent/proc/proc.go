@@ -113,19 +113,6 @@ func (e *StartError) Error() string {
 // Unwrap gives the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
-// explained is a system error in words that tell what to do.
-type explained struct {
-	text string
-	err  error
-}
-
-func (e *explained) Error() string { return e.text }
-func (e *explained) Unwrap() error { return e.err }
-
-func explain(err error, format string, args ...any) error {
-	return &explained{fmt.Sprintf(format, args...), err}
-}
-
 // getenv gives the last value of name in env, as a shell would see it.
 func getenv(env []string, name string) (string, bool) {
 	for i := len(env) - 1; i >= 0; i-- {

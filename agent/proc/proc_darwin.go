@@ -58,7 +58,7 @@ func startOf(pid int) (uint64, error) {
 	return uint64(k.Proc.P_starttime.Sec)*1e6 + uint64(k.Proc.P_starttime.Usec), nil
 }
 
-func signalGroup(pid int, _ *child, sig int) error {
+func signalGroup(pid, sig int) error {
 	err := unix.Kill(-pid, syscall.Signal(sig))
 	if errors.Is(err, unix.ESRCH) { // leads no group
 		err = unix.Kill(pid, syscall.Signal(sig))

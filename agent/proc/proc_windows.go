@@ -105,10 +105,7 @@ func startOf(pid int) (uint64, error) {
 	return uint64(made.HighDateTime)<<32 | uint64(made.LowDateTime), nil
 }
 
-func signalGroup(pid int, c *child, _ int) error {
-	if c != nil {
-		return c.kill()
-	}
+func signalGroup(pid, _ int) error {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return err

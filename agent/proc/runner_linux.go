@@ -56,6 +56,7 @@ func newRunner(pidfds bool) (*Runner, error) {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return nil, fmt.Errorf("cannot read the boot clock: %w", err)
 	}
+	closeOnExec()
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create an epoll descriptor: %w", err)

@@ -141,7 +141,11 @@ func (r *Runner) Signal(id Identity, sig int) error {
 	}
 	r.mu.Lock() // while it is held no handle is let go of
 	defer r.mu.Unlock()
-	if err := signalGroup(id.PID, r.watched[id], sig); err != nil {
+	send := func() error { return signalGroup(id.PID, sig) }
+	if c := r.watched[id]; c != nil && c.kill != nil {
+		send = c.kill
+	}
+	if err := send(); err != nil {
 		return fmt.Errorf("cannot send signal %d to %s: %w", sig, id, err)
 	}
 	return nil

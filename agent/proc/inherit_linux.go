@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -43,6 +44,23 @@ func catchIgnored() *ignoredSignals {
 		}
 	}
 	return s
+}
+
+// closeOnExec keeps the descriptors that this process was itself started with, a terminal multiplexer's or a lock, from
+// reaching its children: Go marks only those that it opens.
+func closeOnExec() {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	names, err := os.ReadDir("/proc/self/fd") // kernel before 5.11
+	if err != nil {
+		return
+	}
+	for _, n := range names {
+		if fd, err := strconv.Atoi(n.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
 }
 
 // forked runs a fork with no signal blocked, so that the child starts like that.
