@@ -1,11 +1,11 @@
 // Package azblob opens azblob:// URLs: Azure Blob Storage. Importing it registers the scheme with state.Open. It links
 // Azure's client, some 11 MB of program: leave it out where memory counts.
 //
-//	azblob://container?storage_account=name&prefix=team-a
+//		azblob://container?storage_account=name&prefix=team-a
 //
-//   - storage_account: instead of AZURE_STORAGE_ACCOUNT.
-//   - prefix: the part of the container to live in; nothing outside is read or written.
-//   - domain, protocol, cdn, localemu: the service's address, as gocloud.dev has them; also AZURE_STORAGE_DOMAIN and so on.
+//	  - storage_account: instead of AZURE_STORAGE_ACCOUNT.
+//	  - prefix: the part of the container to live in; nothing outside is read or written.
+//	  - domain, protocol, cdn, localemu: the service's address, as gocloud.dev has them; also AZURE_STORAGE_DOMAIN and so on.
 //
 // Credentials: AZURE_STORAGE_KEY with AZURE_STORAGE_ACCOUNT, else AZURE_STORAGE_SAS_TOKEN, else
 // AZURE_STORAGE_CONNECTION_STRING, else what azidentity finds (AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET,

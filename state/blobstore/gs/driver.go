@@ -63,7 +63,7 @@ func (d *driver) Put(ctx context.Context, name string, body io.ReadSeeker, _ int
 	}
 	for wait := 200 * time.Millisecond; ; wait *= 2 {
 		etag, err := upload(ctx, o, name, body)
-		if d.Fault(err).NoObject { // an upload needs no object, but a bucket
+		if d.Fault(err).Status == http.StatusNotFound { // an upload needs no object, but a bucket
 			return "", fmt.Errorf("%w: %w", storage.ErrBucketNotExist, err)
 		}
 		if err == nil || wait > time.Second || !objstore.NotApplied(d.Fault(err).Status, err) {
@@ -129,6 +129,8 @@ func (d *driver) List(ctx context.Context, prefix, token string) ([]state.Entry,
 	return page, next, nil
 }
 
+var errNoObject = errors.New("the bucket is there, the object is not")
+
 // whatIsMissing asks whether a 404 means the object or the bucket: Google's answer to both is the same but for its
 // English. Only a listing of the bucket fails when there is none.
 func (d *driver) whatIsMissing(ctx context.Context, name string, err error) error {
@@ -140,16 +142,14 @@ func (d *driver) whatIsMissing(ctx context.Context, name string, err error) erro
 	if listErr != nil {
 		return listErr
 	}
-	return err
+	return fmt.Errorf("%w: %w", errNoObject, err)
 }
 
 func (d *driver) Fault(err error) objstore.Fault {
-	f := objstore.Fault{NoBucket: errors.Is(err, storage.ErrBucketNotExist)}
+	f := objstore.Fault{NoBucket: errors.Is(err, storage.ErrBucketNotExist), NoObject: errors.Is(err, errNoObject)}
 	var answer *googleapi.Error
 	if errors.As(err, &answer) {
 		f.Status = answer.Code
-		// Google gives a reason; any other web server's 404 has none.
-		f.NoObject = f.Status == http.StatusNotFound && len(answer.Errors) > 0 && answer.Errors[0].Reason == "notFound"
 	}
 	var token *oauth2.RetrieveError
 	f.Credentials = errors.As(err, &token)

@@ -1,11 +1,11 @@
 // Package gs opens gs:// URLs: Google Cloud Storage, through its JSON API. Importing it registers the scheme with
 // state.Open. It links Google's client with gRPC, some 29 MB of program: leave it out where memory counts.
 //
-//	gs://bucket?prefix=team-a
+//		gs://bucket?prefix=team-a
 //
-//   - prefix: the part of the bucket to live in; nothing outside is read or written.
-//   - endpoint: another server's URL, http://host:port; STORAGE_EMULATOR_HOST does the same.
-//   - anonymous: true sends no credentials.
+//	  - prefix: the part of the bucket to live in; nothing outside is read or written.
+//	  - endpoint: another server's URL, http://host:port; STORAGE_EMULATOR_HOST does the same.
+//	  - anonymous: true sends no credentials.
 //
 // Credentials are Google's Application Default Credentials: the file named by GOOGLE_APPLICATION_CREDENTIALS, the one
 // that `gcloud auth application-default login` leaves, or the machine's service account. They are looked up by Open.
