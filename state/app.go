@@ -23,7 +23,8 @@ type App struct {
 	ResAlloc         *Resources        `json:"resAlloc"`
 	Start            bool              `json:"start"` // false: placed nowhere
 
-	Deleted            bool           `json:"deleted,omitzero"` // the API's mark on an app that is to go; absence alone stops nothing (law 1)
+	Deleted            bool           `json:"deleted,omitzero"`      // the API's mark on an app that is to go; absence alone stops nothing (law 1)
+	RestartToken       string         `json:"restartToken,omitzero"` // another value restarts the instances once; the API sets it
 	Description        string         `json:"description,omitzero"`
 	User               string         `json:"user,omitzero"`               // "name", "name:group" or "uid:gid"; empty: the agent's
 	KillTimeoutSeconds *float64       `json:"killTimeoutSeconds,omitzero"` // default 10

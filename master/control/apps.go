@@ -1,0 +1,125 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+
+	"stathub/state"
+)
+
+// CreateApp writes a new app. One that is there is code Exists, unless it is on its way out.
+func (c *Controller) CreateApp(ctx context.Context, app *state.App) (Doc[state.App], error) {
+	return edit(ctx, c, c.apps, app.Name, state.Condition{}, func(old Doc[state.App]) (*state.App, error) {
+		if old.ETag != "" && (old.Err != nil || !old.Value.Deleted) {
+			return nil, state.Errorf(state.Exists, state.KindApp.Key(app.Name), "there is an app %q already", app.Name)
+		}
+		next := *app
+		next.Deleted = false
+		return &next, nil
+	})
+}
+
+// PutApp replaces an app, or creates it. make gives the new content from the stored one, which is nil when there is none
+// or it cannot be read; then PutApp is how it is mended. created tells a new app from a replaced one.
+func (c *Controller) PutApp(ctx context.Context, name string, cond state.Condition,
+	make func(old *state.App) (*state.App, error)) (doc Doc[state.App], created bool, err error) {
+	doc, err = edit(ctx, c, c.apps, name, cond, func(old Doc[state.App]) (*state.App, error) {
+		created = old.ETag == ""
+		return make(old.Value)
+	})
+	return doc, created, err
+}
+
+// DeleteApp marks an app as deleted and stops it; when no manifest lists it any more, its documents go. The mark is
+// what stops it: that a document is missing stops nothing (law 1).
+func (c *Controller) DeleteApp(ctx context.Context, name string, cond state.Condition) error {
+	_, err := edit(ctx, c, c.apps, name, cond, func(old Doc[state.App]) (*state.App, error) {
+		app, err := present(state.KindApp, name, old)
+		switch {
+		case err != nil:
+			return nil, err
+		case app.Deleted:
+			return nil, state.ErrNoChange
+		}
+		app.Deleted, app.Start = true, false
+		return app, nil
+	})
+	return err
+}
+
+// StartApp has an app placed, StopApp has it stopped everywhere.
+func (c *Controller) StartApp(ctx context.Context, name string) (Doc[state.App], error) {
+	return c.editApp(ctx, name, func(app *state.App) { app.Start = true })
+}
+
+// StopApp is StartApp's opposite. The app keeps its choreography.
+func (c *Controller) StopApp(ctx context.Context, name string) (Doc[state.App], error) {
+	return c.editApp(ctx, name, func(app *state.App) { app.Start = false })
+}
+
+// RestartApp restarts every instance of an app once.
+func (c *Controller) RestartApp(ctx context.Context, name string) (Doc[state.App], error) {
+	token := rand.Text()
+	return c.editApp(ctx, name, func(app *state.App) { app.RestartToken = token })
+}
+
+func (c *Controller) editApp(ctx context.Context, name string, do func(*state.App)) (Doc[state.App], error) {
+	return edit(ctx, c, c.apps, name, state.Condition{}, func(old Doc[state.App]) (*state.App, error) {
+		app, err := present(state.KindApp, name, old)
+		switch {
+		case err != nil:
+			return nil, err
+		case app.Deleted:
+			return nil, state.Errorf(state.Nonsense, state.KindApp.Key(name), "app %q is being deleted: create it anew", name)
+		}
+		do(app)
+		return app, nil
+	})
+}
+
+// PutChoreo replaces the choreography of an app, or creates it. make gets the stored one, nil when there is none or it
+// cannot be read. There must be an app of that name: else code NotFound.
+func (c *Controller) PutChoreo(ctx context.Context, name string, cond state.Condition,
+	make func(old *state.Choreo) (*state.Choreo, error)) (doc Doc[state.Choreo], created bool, err error) {
+	if c.apps.get(name).ETag == "" {
+		return doc, false, missing(state.KindApp, name)
+	}
+	doc, err = edit(ctx, c, c.choreos, name, cond, func(old Doc[state.Choreo]) (*state.Choreo, error) {
+		created = old.ETag == ""
+		next, err := make(old.Value)
+		if err != nil {
+			return nil, err
+		}
+		bare := *next
+		bare.Dist = nil // the API's view, not a part of the document
+		return &bare, nil
+	})
+	return doc, created, err
+}
+
+// Scale sets the number of processes of an app. Without a choreography it makes one for all nodes.
+func (c *Controller) Scale(ctx context.Context, name string, scale int) (Doc[state.Choreo], error) {
+	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Scale = scale })
+}
+
+// SetQuery sets the node query of an app, which CheckQuery accepted. Without a choreography it makes one of no process.
+func (c *Controller) SetQuery(ctx context.Context, name, query string) (Doc[state.Choreo], error) {
+	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Query = query })
+}
+
+func (c *Controller) editChoreo(ctx context.Context, name string, do func(*state.Choreo)) (Doc[state.Choreo], error) {
+	if c.apps.get(name).ETag == "" {
+		return Doc[state.Choreo]{}, missing(state.KindApp, name)
+	}
+	return edit(ctx, c, c.choreos, name, state.Condition{}, func(old Doc[state.Choreo]) (*state.Choreo, error) {
+		if old.Err != nil {
+			return nil, broken(state.KindChoreo, name, old.Err)
+		}
+		next := old.Value
+		if next == nil {
+			next = &state.Choreo{App: name, Query: "*"}
+		}
+		do(next)
+		return next, nil
+	})
+}

@@ -1,0 +1,226 @@
+// Package control is the master's control loop: it keeps a picture of the bucket, judges which nodes are alive, asks
+// the scheduler, and writes the manifests that differ, each over the very revision that it was decided from. It holds no
+// truth: everything here is rebuilt from the bucket at start. It also carries out the edits of the API.
+package control
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stathub/master/index"
+	"stathub/scheduler"
+	"stathub/state"
+)
+
+// Limits of a store call. Every call has one, so that an outage is noticed.
+const (
+	callTimeout = 10 * time.Second
+	listTimeout = 30 * time.Second
+	debounce    = 20 * time.Millisecond
+)
+
+// Options say how a Controller works. Store and Index are the caller's to close, after Run has returned.
+type Options struct {
+	Store state.Store
+	Index *index.Index
+	Log   *slog.Logger // nil: none
+	Name  string       // the writer in manifests; empty: "master"
+
+	Poll        time.Duration // between two looks at the whole bucket; 0: 5 s
+	NodeTimeout time.Duration // of a node's silence, after which it is down; 0: 35 s
+
+	// Gate is asked before the bucket is first used, again and again while it is code Unavailable; any other error ends
+	// Run. Nil: no question.
+	Gate func(ctx context.Context) error
+}
+
+// Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.
+type Controller struct {
+	store state.Store
+	index *index.Index
+	log   *slog.Logger
+	opts  Options
+	said  said
+	locks locks
+	poke  chan struct{} // something is to be looked at or decided
+
+	mu        sync.RWMutex // guards the folders and what follows
+	apps      *folder[state.App]
+	choreos   *folder[state.Choreo]
+	nodes     *folder[state.Node]
+	manifests *folder[state.Manifest]
+	reports   *folder[state.Report]
+	beats     map[string]state.ETag
+	vitals    *vitals
+	compared  map[string]recordBasis
+	due       map[state.Kind]bool // folders to look at
+	dirty     bool                // the picture changed since the last plan
+	plan      scheduler.Plan      // the last one
+	missing   map[string]string   // what keeps this master from being ready, and why
+
+	indexing sync.Mutex // guards indexed
+	indexed  map[string]indexedAs
+	notes    map[scheduler.Note]bool // of the last plan; the loop's alone
+	rounds   atomic.Int64            // finished looks at the whole bucket
+}
+
+// New makes a Controller; Run starts it.
+func New(opts Options) *Controller {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Poll == 0 {
+		opts.Poll = 5 * time.Second
+	}
+	if opts.NodeTimeout == 0 {
+		opts.NodeTimeout = 35 * time.Second
+	}
+	if opts.Name == "" {
+		opts.Name = "master"
+	}
+	c := &Controller{
+		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
+		said:     said{log: opts.Log, now: map[string]string{}},
+		locks:    locks{seed: maphash.MakeSeed()},
+		poke:     make(chan struct{}, 1),
+		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll),
+		compared: map[string]recordBasis{},
+		due:      map[state.Kind]bool{},
+		missing:  map[string]string{"the bucket": "it was not looked at yet"},
+		indexed:  map[string]indexedAs{},
+	}
+	c.apps = newFolder[state.App](state.KindApp, &c.mu)
+	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)
+	c.nodes = newFolder[state.Node](state.KindNode, &c.mu)
+	c.manifests = newFolder[state.Manifest](state.KindManifest, &c.mu)
+	c.reports = newFolder[state.Report](state.KindReport, &c.mu)
+	return c
+}
+
+// office is what this master writes manifests as. There are no leases yet: every master writes in the first term.
+func (c *Controller) office() (writer string, term int64) { return c.opts.Name, 1 }
+
+var kinds = [...]state.Kind{
+	state.KindApp, state.KindChoreo, state.KindNode, state.KindManifest, state.KindReport, state.KindHeartbeat,
+}
+
+// Run is the control loop; it ends with ctx, and returns an error only where Gate refuses the store.
+func (c *Controller) Run(ctx context.Context) error {
+	if err := c.passGate(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	for _, kind := range kinds {
+		if kind == state.KindHeartbeat {
+			continue // they change all the time: the poll is soon enough
+		}
+		hints := c.store.Watch(ctx, kind.Prefix())
+		watchers.Go(func() {
+			for range hints {
+				c.look(kind)
+			}
+		})
+	}
+	ticker := time.NewTicker(c.opts.Poll)
+	defer ticker.Stop()
+	c.lookAtAll()
+	for {
+		c.round(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			c.lookAtAll()
+		case <-c.poke:
+			select { // changes come in flocks
+			case <-ctx.Done():
+				return nil
+			case <-time.After(debounce):
+			}
+		}
+	}
+}
+
+func (c *Controller) passGate(ctx context.Context) error {
+	for c.opts.Gate != nil {
+		err := c.opts.Gate(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if state.CodeOf(err) != state.Unavailable {
+			return err
+		}
+		c.setMissing("the bucket", "it is out of reach: "+err.Error())
+		c.said.warn("gate", "the bucket is out of reach; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(c.opts.Poll):
+		}
+	}
+	c.setMissing("the bucket", "")
+	return nil
+}
+
+// look makes the loop read a folder soon.
+func (c *Controller) look(kind state.Kind) {
+	c.mu.Lock()
+	c.due[kind] = true
+	c.mu.Unlock()
+	c.wake()
+}
+
+// lookAtAll marks every folder for the round that follows.
+func (c *Controller) lookAtAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, kind := range kinds {
+		c.due[kind] = true
+	}
+}
+
+// replan makes the loop decide anew soon, from the picture as it is.
+func (c *Controller) replan() {
+	c.mu.Lock()
+	c.dirty = true
+	c.mu.Unlock()
+	c.wake()
+}
+
+func (c *Controller) wake() {
+	select {
+	case c.poke <- struct{}{}:
+	default: // it will wake anyhow
+	}
+}
+
+// round is one turn of the loop: look, judge, decide, act.
+func (c *Controller) round(ctx context.Context) {
+	c.refresh(ctx)
+	if ctx.Err() != nil || len(c.Missing()) > 0 {
+		return // a plan from half a picture would take what was not read yet for absent
+	}
+	c.keepRecords(ctx)
+	c.reindex()
+	if c.takeDirty() {
+		c.decide(ctx)
+		c.reap(ctx)
+	}
+	c.rounds.Add(1)
+}
+
+func (c *Controller) takeDirty() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.dirty
+	c.dirty = false
+	return was
+}

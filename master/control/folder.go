@@ -1,0 +1,213 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"stathub/state"
+)
+
+// Doc is one document of the bucket as the master last saw it. Value is shared and never changes: copy before you edit.
+type Doc[T any] struct {
+	Value *T         // the last revision that could be read; nil when there was none
+	ETag  state.ETag // the newest revision that was seen, readable or not; empty when there is no document
+	Err   error      // what is wrong with the newest revision; nil when Value is it
+}
+
+// parallel bounds the store calls that are under way at one time for one purpose.
+const parallel = 16
+
+// folder is the master's picture of all documents of one kind. Only a listing that came to its end may conclude that a
+// document is gone; whatever fails leaves the old picture as it was.
+type folder[T any] struct {
+	kind   state.Kind
+	decode func(key string, data []byte) (*T, error)
+	check  func(key string, doc *T) error
+
+	mu     *sync.RWMutex // the controller's: it guards what follows
+	docs   map[string]Doc[T]
+	junk   []string       // keys that belong to nobody
+	loaded bool           // the picture was whole once
+	edits  int            // counts local edits
+	edited map[string]int // edits at the last local edit of a document, while a refresh may still know less
+}
+
+func newFolder[T any, P interface {
+	*T
+	state.Document
+}](kind state.Kind, mu *sync.RWMutex) *folder[T] {
+	return &folder[T]{
+		kind:   kind,
+		decode: state.Decode[T, P],
+		check:  func(key string, doc *T) error { return state.Check(key, P(doc)) },
+		mu:     mu,
+		docs:   map[string]Doc[T]{},
+		edited: map[string]int{},
+	}
+}
+
+// get gives the picture of one document; the zero Doc when there is none.
+func (f *folder[T]) get(name string) Doc[T] {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.docs[name]
+}
+
+// apply takes a local edit over at once; an empty etag means that the document is gone.
+func (f *folder[T]) apply(name string, doc Doc[T]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.edits++
+	f.edited[name] = f.edits
+	if doc.ETag == "" {
+		delete(f.docs, name)
+		return
+	}
+	f.docs[name] = doc
+}
+
+// read makes a Doc of the bytes of a revision; keep is the last readable value.
+func (f *folder[T]) read(name string, data []byte, etag state.ETag, keep *T) Doc[T] {
+	value, err := f.decode(f.kind.Key(name), data)
+	if err != nil {
+		return Doc[T]{Value: keep, ETag: etag, Err: err}
+	}
+	return Doc[T]{Value: value, ETag: etag}
+}
+
+// refresh brings the picture up to date, and says whether it changed. An error is of the listing, or of a document that
+// could not be fetched now; what could be read is taken over all the same.
+func (f *folder[T]) refresh(ctx context.Context, s state.Store) (changed bool, err error) {
+	f.mu.RLock()
+	before := f.edits
+	f.mu.RUnlock()
+	listed, err := list(ctx, s, f.kind)
+	if err != nil {
+		return false, err
+	}
+	fetched, err := f.fetch(ctx, s, f.outdated(listed))
+	for name, why := range listed.blocked {
+		fetched[name] = Doc[T]{Value: f.get(name).Value, ETag: blockedETag, Err: why}
+	}
+	return f.merge(before, listed, fetched, err == nil), err
+}
+
+// outdated gives the names whose revision is not the one in the picture.
+func (f *folder[T]) outdated(l listing) []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var names []string
+	for name, e := range l.entries {
+		if doc, ok := f.docs[name]; !ok || doc.ETag != e.ETag {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fetch reads documents. One that is gone by now is left to the next listing.
+func (f *folder[T]) fetch(ctx context.Context, s state.Store, names []string) (map[string]Doc[T], error) {
+	var mu sync.Mutex
+	docs := map[string]Doc[T]{}
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for _, name := range names {
+		g.Go(func() error {
+			doc, err := f.fetchOne(ctx, s, name)
+			if err == nil && doc.ETag != "" {
+				mu.Lock()
+				defer mu.Unlock()
+				docs[name] = doc
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	return docs, err
+}
+
+// fetchOne reads one document; the zero Doc when there is none. Its error means that the store could not be asked;
+// a document that cannot be read is no error, but a Doc that says so.
+func (f *folder[T]) fetchOne(ctx context.Context, s state.Store, name string) (Doc[T], error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	data, entry, err := state.Read(ctx, s, f.kind.Key(name), "", state.MaxDocument)
+	switch state.CodeOf(err) {
+	case "":
+		return f.read(name, data, entry.ETag, f.get(name).Value), nil
+	case state.NotFound:
+		return Doc[T]{}, nil
+	case state.Unavailable:
+		return Doc[T]{}, err
+	}
+	if entry.ETag == "" {
+		entry.ETag = blockedETag
+	}
+	return Doc[T]{Value: f.get(name).Value, ETag: entry.ETag, Err: err}, nil
+}
+
+// merge makes the picture that of a listing, except where a local edit came after the listing began.
+func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whole bool) (changed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fresh := func(name string) bool { return f.edited[name] > before }
+	for name, doc := range fetched {
+		if !fresh(name) && f.docs[name].ETag != doc.ETag {
+			f.docs[name] = doc
+			changed = true
+		}
+	}
+	for name := range f.docs {
+		if _, there := l.entries[name]; !there && l.blocked[name] == nil && !fresh(name) {
+			delete(f.docs, name)
+			changed = true
+		}
+	}
+	maps.DeleteFunc(f.edited, func(_ string, at int) bool { return at <= before })
+	f.junk = l.junk
+	if whole && !f.loaded {
+		f.loaded, changed = true, true
+	}
+	return changed
+}
+
+// blockedETag stands for the revision of a document that cannot have one.
+const blockedETag = state.ETag("unreadable")
+
+// listing is a listing that came to its end.
+type listing struct {
+	entries map[string]state.Entry // by app or node
+	blocked map[string]error       // names whose document cannot be there: a folder is in its place
+	junk    []string               // other keys
+}
+
+func list(ctx context.Context, s state.Store, kind state.Kind) (listing, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	l := listing{entries: map[string]state.Entry{}, blocked: map[string]error{}}
+	for e, err := range s.List(ctx, kind.Prefix()) {
+		if err != nil {
+			return listing{}, err
+		}
+		if name, ok := kind.Name(e.Key); ok {
+			l.entries[name] = e
+			continue
+		}
+		first, _, nested := strings.Cut(strings.TrimPrefix(e.Key, kind.Prefix()), "/")
+		if name, ok := kind.Name(kind.Prefix() + first); ok && nested {
+			l.blocked[name] = state.Errorf(state.Invalid, kind.Key(name), "there is a folder where the document should be")
+			continue
+		}
+		l.junk = append(l.junk, e.Key)
+	}
+	for name := range l.entries {
+		delete(l.blocked, name) // an object store can have both
+	}
+	return l, nil
+}

@@ -1,0 +1,38 @@
+package control
+
+import (
+	"context"
+
+	"stathub/state"
+)
+
+// PutManifest replaces the manifest of a node by a person's. make gets the stored one, nil when there is none or it
+// cannot be read. Entries without owner, or whose content is no longer what the master wrote, are the person's.
+func (c *Controller) PutManifest(ctx context.Context, id string, cond state.Condition,
+	make func(old *state.Manifest) (*state.Manifest, error)) (doc Doc[state.Manifest], created bool, err error) {
+	doc, err = edit(ctx, c, c.manifests, id, cond, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+		created = old.ETag == ""
+		return make(old.Value)
+	})
+	return doc, created, err
+}
+
+// ReleaseEntry hands a pinned entry of a manifest back to the master, which then makes of it what the app's documents
+// say. An entry that is the master's already stays as it is.
+func (c *Controller) ReleaseEntry(ctx context.Context, id, app string) (Doc[state.Manifest], error) {
+	return edit(ctx, c, c.manifests, id, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+		m, err := present(state.KindManifest, id, old)
+		if err != nil {
+			return nil, err
+		}
+		e := m.Entry(app)
+		switch {
+		case e == nil:
+			return nil, state.Errorf(state.NotFound, state.KindManifest.Key(id), "the manifest has no entry of app %q", app)
+		case !e.Pinned():
+			return nil, state.ErrNoChange
+		}
+		e.Owner, e.Sum = state.OwnerMaster, e.Digest()
+		return m, nil
+	})
+}

@@ -1,0 +1,157 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"stathub/scheduler"
+	"stathub/state"
+)
+
+// input is the picture as the scheduler takes it, with the revisions of the manifests in it. Documents are shared: they
+// never change.
+func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]state.ETag) {
+	writer, term := c.office()
+	in := scheduler.Input{
+		Now: time.Now().UTC().Truncate(time.Millisecond), Writer: writer, Term: term,
+		Match: func(query string) (map[string]bool, error) { return c.index.Match(ctx, query) },
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	in.Frozen = c.vitals.frozen()
+	in.Broken = map[string]string{}
+	in.Apps = readable(c.apps, in.Broken)
+	in.Choreos = readable(c.choreos, in.Broken)
+	in.Reports = readable(c.reports, nil)
+	in.Nodes = make(map[string]*state.Node, len(c.nodes.docs))
+	for id := range c.nodes.docs {
+		if n := c.node(id); n != nil {
+			in.Nodes[id] = n
+		}
+	}
+	in.Manifests = make(map[string]scheduler.Current, len(c.manifests.docs))
+	etags := make(map[string]state.ETag, len(c.manifests.docs))
+	for id, doc := range c.manifests.docs {
+		in.Manifests[id] = scheduler.Current{Manifest: doc.Value, Unreadable: doc.Err != nil}
+		etags[id] = doc.ETag
+	}
+	return in, etags
+}
+
+// readable gives the documents of a folder that can be read now. With broken the others are named there; without, the
+// last readable revision stands in for them.
+func readable[T any](f *folder[T], broken map[string]string) map[string]*T {
+	all := make(map[string]*T, len(f.docs))
+	for name, doc := range f.docs {
+		switch {
+		case doc.Err != nil && broken != nil:
+			broken[name] = doc.Err.Error()
+		case doc.Value != nil:
+			all[name] = doc.Value
+		}
+	}
+	return all
+}
+
+// decide makes a plan of the picture and writes the manifests that it changes.
+func (c *Controller) decide(ctx context.Context) {
+	in, etags := c.input(ctx)
+	plan := scheduler.Schedule(in)
+	c.mu.Lock()
+	c.plan = plan
+	c.mu.Unlock()
+	c.tellNotes(plan.Notes)
+	ids := make([]string, 0, len(plan.Manifests))
+	for id := range plan.Manifests {
+		ids = append(ids, id)
+	}
+	each(ids, func(id string) {
+		m := plan.Manifests[id]
+		if err := write(ctx, c, c.manifests, id, m, etags[id]); err != nil {
+			c.writeFailed(state.KindManifest, id, err)
+			return
+		}
+		c.written(state.KindManifest, id)
+		c.log.Info("manifest written", "node", id, "generation", m.Generation, "apps", len(m.Apps))
+	})
+}
+
+// tellNotes logs what the plan before did not say.
+func (c *Controller) tellNotes(notes []scheduler.Note) {
+	now := make(map[scheduler.Note]bool, len(notes))
+	for _, n := range notes {
+		if now[n] = true; !c.notes[n] {
+			c.log.Warn(n.Message, "kind", n.Kind, "node", n.Node, "app", n.App)
+		}
+	}
+	c.notes = now
+}
+
+// reap deletes the documents of apps that the API marked as deleted, once no manifest lists them as the master's. Each
+// is deleted at the revision that was seen only: an app that was created anew stays.
+func (c *Controller) reap(ctx context.Context) {
+	each(c.gone(), func(g goneApp) {
+		if g.choreo != "" {
+			if err := c.remove(ctx, c.choreos.kind, g.name, g.choreo); err != nil {
+				c.writeFailed(state.KindChoreo, g.name, err)
+				return
+			}
+			c.choreos.apply(g.name, Doc[state.Choreo]{})
+		}
+		if err := c.remove(ctx, c.apps.kind, g.name, g.app); err != nil {
+			c.writeFailed(state.KindApp, g.name, err)
+			return
+		}
+		c.apps.apply(g.name, Doc[state.App]{})
+		c.written(state.KindApp, g.name)
+		c.log.Info("app deleted", "app", g.name)
+		c.replan()
+	})
+}
+
+type goneApp struct {
+	name        string
+	app, choreo state.ETag
+}
+
+func (c *Controller) gone() []goneApp {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var all []goneApp
+	for name, doc := range c.apps.docs {
+		if doc.Err == nil && doc.Value.Deleted && !c.listed(name) {
+			all = append(all, goneApp{name, doc.ETag, c.choreos.docs[name].ETag})
+		}
+	}
+	return all
+}
+
+// listed reports whether a manifest has an entry of the app that is the master's. One that cannot be read may have: its
+// last readable revision tells. The caller holds mu.
+func (c *Controller) listed(app string) bool {
+	for _, doc := range c.manifests.docs {
+		if e := doc.Value.Entry(app); e != nil && !e.Pinned() {
+			return true
+		}
+		if doc.Value == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// remove deletes a document at a revision. One that is gone already is no error.
+func (c *Controller) remove(ctx context.Context, kind state.Kind, name string, etag state.ETag) error {
+	key := kind.Key(name)
+	defer c.locks.lock(key)()
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if etag == blockedETag {
+		return nil // there is no document to delete; the folder in its place is a person's
+	}
+	err := c.store.Delete(ctx, key, etag)
+	if state.CodeOf(err) == state.NotFound {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,129 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"stathub/state"
+)
+
+// nextRecord gives the node record that follows from the old one, nil for a new node, and the agent's report, nil for
+// one that was never seen. What people own (tags, envs, schedulable, drain, unknown members) stays; a new node takes its
+// first tags from the report. It is nil when nothing but lastSeen would change: that alone is not worth a write.
+func nextRecord(id string, old *state.Node, report *state.Report, now state.NodeState, seen time.Time) *state.Node {
+	if old == nil && report == nil {
+		return nil
+	}
+	next := state.Node{ID: id, Schedulable: true}
+	if old != nil {
+		next = *old
+	} else {
+		next.Tags = report.Tags
+	}
+	if report != nil {
+		people := next.Facts.Extra
+		next.Facts = report.Facts
+		if len(people) > 0 {
+			next.Facts.Extra = people
+		}
+		next.AgentVersion, next.Isolation = report.AgentVersion, report.Isolation
+	}
+	next.State = now
+	if old != nil && bytes.Equal(state.Encode(old), state.Encode(&next)) {
+		return nil
+	}
+	if !seen.IsZero() {
+		next.LastSeen = seen.UTC()
+	}
+	return &next
+}
+
+// nodeState is what the judgement and the drain mark make together.
+func nodeState(up, drain bool) state.NodeState {
+	switch {
+	case !up:
+		return state.NodeDown
+	case drain:
+		return state.NodeDraining
+	default:
+		return state.NodeUp
+	}
+}
+
+// recordBasis is what a record was last compared with; as long as it is the same there is nothing to write.
+type recordBasis struct {
+	record, report state.ETag
+	state          state.NodeState
+}
+
+type recordWrite struct {
+	id   string
+	next *state.Node
+	old  state.ETag
+}
+
+// keepRecords writes the node records that the reports and the judgement changed. An unreadable record is left alone:
+// somebody may be typing.
+func (c *Controller) keepRecords(ctx context.Context) {
+	writes := c.dueRecords()
+	each(writes, func(w recordWrite) {
+		if err := write(ctx, c, c.nodes, w.id, w.next, w.old); err != nil {
+			c.writeFailed(state.KindNode, w.id, err)
+			return
+		}
+		c.written(state.KindNode, w.id)
+		c.replan()
+	})
+}
+
+func (c *Controller) dueRecords() []recordWrite {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var writes []recordWrite
+	consider := func(id string) {
+		doc, report := c.nodes.docs[id], c.reports.docs[id]
+		if doc.Err != nil {
+			return
+		}
+		up, seen := c.vitals.alive(id)
+		now := nodeState(up, doc.Value != nil && doc.Value.Drain)
+		if c.vitals.held(id) && doc.Value != nil {
+			now = doc.Value.State // a master that starts anew must not find them down
+		}
+		basis := recordBasis{doc.ETag, report.ETag, now}
+		if c.compared[id] == basis {
+			return
+		}
+		if next := nextRecord(id, doc.Value, report.Value, now, seen); next != nil {
+			writes = append(writes, recordWrite{id, next, doc.ETag})
+			return
+		}
+		c.compared[id] = basis
+	}
+	for id := range c.nodes.docs {
+		consider(id)
+	}
+	for id := range c.reports.docs {
+		if _, known := c.nodes.docs[id]; !known {
+			consider(id)
+		}
+	}
+	return writes
+}
+
+// node gives a node as it is now: the record, with the state and lastSeen that this master knows. The caller holds mu.
+// It is nil when there is no record that could ever be read.
+func (c *Controller) node(id string) *state.Node {
+	record := c.nodes.docs[id].Value
+	if record == nil {
+		return nil
+	}
+	view := *record
+	up, seen := c.vitals.alive(id)
+	view.State = nodeState(up, view.Drain)
+	if !seen.IsZero() {
+		view.LastSeen = seen.UTC().Truncate(time.Millisecond)
+	}
+	return &view
+}

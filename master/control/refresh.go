@@ -1,0 +1,181 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"stathub/state"
+)
+
+// refresh reads the folders that are due.
+func (c *Controller) refresh(ctx context.Context) {
+	c.mu.Lock()
+	due := c.due
+	c.due = map[state.Kind]bool{}
+	c.mu.Unlock()
+	var wg sync.WaitGroup
+	for kind := range due {
+		if kind != state.KindHeartbeat {
+			wg.Go(func() { c.refreshFolder(ctx, kind) })
+		}
+	}
+	wg.Wait()
+	if due[state.KindHeartbeat] { // after the records: their states are where the judgement starts
+		c.listen(ctx)
+	}
+}
+
+func (c *Controller) refreshFolder(ctx context.Context, kind state.Kind) {
+	switch kind {
+	case state.KindApp:
+		refreshFolder(ctx, c, c.apps)
+	case state.KindChoreo:
+		refreshFolder(ctx, c, c.choreos)
+	case state.KindNode:
+		refreshFolder(ctx, c, c.nodes)
+	case state.KindManifest:
+		refreshFolder(ctx, c, c.manifests)
+	case state.KindReport:
+		refreshFolder(ctx, c, c.reports)
+	}
+}
+
+func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
+	changed, err := f.refresh(ctx, c.store)
+	if ctx.Err() != nil {
+		return
+	}
+	c.looked(f.kind, err)
+	if changed {
+		tell(c, f)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty = c.dirty || changed
+	if f.loaded {
+		delete(c.missing, f.kind.Prefix())
+	} else if err != nil {
+		c.missing[f.kind.Prefix()] = err.Error()
+	}
+}
+
+// looked logs the beginning and the end of an outage.
+func (c *Controller) looked(kind state.Kind, err error) {
+	subject := "look " + string(kind)
+	if err != nil {
+		c.said.warn(subject, "cannot read the bucket; going on with what was read before", "prefix", kind.Prefix(), "error", err)
+	} else if c.said.clear(subject) {
+		c.log.Info("the bucket can be read again", "prefix", kind.Prefix())
+	}
+}
+
+// tell logs what cannot be read, once per revision, and what lies about in the folder.
+func tell[T any](c *Controller, f *folder[T]) {
+	f.mu.RLock()
+	docs, junk := maps.Clone(f.docs), slices.Clone(f.junk)
+	f.mu.RUnlock()
+	for name, doc := range docs {
+		key := f.kind.Key(name)
+		if doc.Err != nil {
+			c.said.warn("read "+key, "a document cannot be read; nothing is stopped or changed because of it",
+				"key", key, "etag", doc.ETag, "error", doc.Err)
+		} else if c.said.clear("read " + key) {
+			c.log.Info("the document can be read again", "key", key)
+		}
+	}
+	for _, key := range junk {
+		c.said.warn("junk "+key, "this is no document of ours and is ignored", "key", key)
+	}
+}
+
+// listen takes in the heartbeats, and with them who is alive.
+func (c *Controller) listen(ctx context.Context) {
+	l, err := list(ctx, c.store, state.KindHeartbeat)
+	if ctx.Err() != nil {
+		return
+	}
+	c.looked(state.KindHeartbeat, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	prefix := state.KindHeartbeat.Prefix()
+	if err != nil {
+		if c.beats == nil {
+			c.missing[prefix] = err.Error()
+		}
+		return
+	}
+	if !c.nodes.loaded {
+		return
+	}
+	delete(c.missing, prefix)
+	c.beats = make(map[string]state.ETag, len(l.entries))
+	for id, e := range l.entries {
+		c.beats[id] = e.ETag
+	}
+	if c.observe(time.Now()) {
+		c.dirty = true
+	}
+}
+
+// observe judges from the heartbeats, and says whether the judgement changed. The caller holds mu.
+func (c *Controller) observe(now time.Time) (changed bool) {
+	records := make(map[string]state.NodeState, len(c.nodes.docs))
+	for id, doc := range c.nodes.docs {
+		if doc.Value != nil {
+			records[id] = doc.Value.State
+		}
+	}
+	before, frozen := c.living(), c.vitals.frozen()
+	c.vitals.observe(now, c.beats, records)
+	after := c.vitals.frozen()
+	if after != "" && frozen == "" {
+		c.log.Warn("scheduling is frozen for silent nodes", "reason", after)
+	} else if after == "" && frozen != "" {
+		c.log.Info("scheduling is no longer frozen")
+	}
+	living := c.living()
+	for id := range living {
+		if !before[id] {
+			c.log.Info("node is up", "node", id)
+		}
+	}
+	for id := range before {
+		if !living[id] {
+			c.log.Warn("node is down", "node", id)
+		}
+	}
+	return after != frozen || !maps.Equal(before, living)
+}
+
+func (c *Controller) living() map[string]bool {
+	living := map[string]bool{}
+	for id := range c.vitals.nodes {
+		if up, _ := c.vitals.alive(id); up {
+			living[id] = true
+		}
+	}
+	return living
+}
+
+// Missing says what keeps this master from being ready, by place; empty: it has read the bucket.
+func (c *Controller) Missing() map[string]string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return maps.Clone(c.missing)
+}
+
+func (c *Controller) setMissing(what, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if why != "" {
+		c.missing[what] = why
+		return
+	}
+	delete(c.missing, what)
+	for _, kind := range kinds {
+		c.missing[kind.Prefix()] = "it was not read yet"
+	}
+}

@@ -1,0 +1,44 @@
+package control
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// said logs what lasts once, not at every look.
+type said struct {
+	log *slog.Logger
+	mu  sync.Mutex
+	now map[string]string // by subject: what was said of it last
+}
+
+// warn logs a warning unless the last one on this subject said the same.
+func (s *said) warn(subject, message string, attrs ...any) {
+	text := message + fmt.Sprintln(attrs...)
+	s.mu.Lock()
+	old := s.now[subject]
+	s.now[subject] = text
+	s.mu.Unlock()
+	if old != text {
+		s.log.Warn(message, attrs...)
+	}
+}
+
+// clear ends a subject, and reports whether there was something to end.
+func (s *said) clear(subject string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, was := s.now[subject]
+	delete(s.now, subject)
+	return was
+}
+
+// first begins a subject without saying anything, and reports whether it is new.
+func (s *said) first(subject string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, was := s.now[subject]
+	s.now[subject] = ""
+	return !was
+}

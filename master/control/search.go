@@ -1,0 +1,78 @@
+package control
+
+import (
+	"context"
+
+	"stathub/master/index"
+	"stathub/state"
+)
+
+// indexedAs is what the index was last told of a node.
+type indexedAs struct {
+	record state.ETag
+	state  state.NodeState
+}
+
+// reindex tells the index what changed of the nodes since it was last told.
+func (c *Controller) reindex() {
+	c.indexing.Lock()
+	defer c.indexing.Unlock()
+	puts, now := c.unindexed()
+	var deletes []string
+	for id := range c.indexed {
+		if _, there := now[id]; !there {
+			deletes = append(deletes, id)
+		}
+	}
+	if len(puts)+len(deletes) == 0 {
+		return
+	}
+	if err := c.index.Update(puts, deletes); err != nil {
+		c.said.warn("index", "cannot update the search index; trying again", "error", err)
+		return
+	}
+	c.said.clear("index")
+	c.indexed = now
+	c.replan()
+}
+
+// unindexed gives the nodes that changed, and all of them as the index is to know them.
+func (c *Controller) unindexed() (puts []*state.Node, now map[string]indexedAs) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	now = make(map[string]indexedAs, len(c.nodes.docs))
+	for id, doc := range c.nodes.docs {
+		n := c.node(id)
+		if n == nil {
+			continue
+		}
+		if now[id] = (indexedAs{doc.ETag, n.State}); c.indexed[id] != now[id] {
+			puts = append(puts, n)
+		}
+	}
+	return puts, now
+}
+
+// SearchNodes gives the nodes that match a query, a page of them, by hostname and id. A malformed query is code Invalid
+// with the column.
+func (c *Controller) SearchNodes(ctx context.Context, query string, page index.Options) (rows []*state.Node, total int, err error) {
+	found, err := c.index.Search(ctx, query, page)
+	if err != nil {
+		return nil, 0, err
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	rows = make([]*state.Node, 0, len(found.IDs))
+	for _, id := range found.IDs {
+		if n := c.node(id); n != nil {
+			rows = append(rows, n)
+		}
+	}
+	return rows, found.Total, nil
+}
+
+// CheckQuery says what is wrong with a node query, code Invalid with the column.
+func (c *Controller) CheckQuery(ctx context.Context, query string) error {
+	_, err := c.index.Search(ctx, query, index.Options{Size: 1})
+	return err
+}

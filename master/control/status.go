@@ -1,0 +1,130 @@
+package control
+
+import (
+	"maps"
+	"slices"
+
+	"stathub/scheduler"
+	"stathub/state"
+)
+
+// Status is how an app is doing.
+type Status struct {
+	State     AppState `json:"state"`
+	Wanted    int      `json:"wanted"`    // instances that the choreography asks for
+	Placed    int      `json:"placed"`    // instances that manifests of living nodes list
+	Running   int      `json:"running"`   // instances that living nodes report as running
+	Healthy   int      `json:"healthy"`   // of the running ones, those whose health checks pass
+	Unhealthy int      `json:"unhealthy"` // of the running ones, those whose health checks fail
+	Unknown   int      `json:"unknown"`   // instances on silent nodes that were running when last heard of
+	Reasons   []Reason `json:"reasons"`
+}
+
+// Reason is why an app is not as it should be.
+type Reason struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Nodes   int      `json:"nodes,omitzero"` // how many nodes it concerns
+	Names   []string `json:"names,omitzero"` // the first of them
+}
+
+// AppState sums up a Status.
+type AppState string
+
+// The states of an app.
+const (
+	AppBroken    AppState = "broken"    // its document cannot be read
+	AppDeleting  AppState = "deleting"  // it is on its way out
+	AppStopping  AppState = "stopping"  // not started, and instances still run
+	AppStopped   AppState = "stopped"   // not started
+	AppIdle      AppState = "idle"      // started, but no instance is asked for
+	AppDeploying AppState = "deploying" // all instances are placed, but not all run yet
+	AppDegraded  AppState = "degraded"  // instances find no node, or are unhealthy
+	AppRunning   AppState = "running"   // all run
+)
+
+// Status gives how an app is doing.
+func (c *Controller) Status(name string) Status { return c.Statuses(name)[name] }
+
+// Statuses gives how apps are doing: of all when none is named.
+func (c *Controller) Statuses(names ...string) map[string]Status {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(c.apps.docs))
+	}
+	all := make(map[string]Status, len(names))
+	for _, name := range names {
+		planned := c.plan.Apps[name]
+		all[name] = Status{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons)}
+	}
+	for id, doc := range c.reports.docs {
+		if doc.Value == nil {
+			continue
+		}
+		up, _ := c.vitals.alive(id)
+		for i := range doc.Value.Instances {
+			inst := &doc.Value.Instances[i]
+			if s, wanted := all[inst.App]; wanted {
+				s.count(inst, up)
+				all[inst.App] = s
+			}
+		}
+	}
+	for name, s := range all {
+		s.State = s.sum(c.apps.docs[name])
+		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
+			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: err.Error()}}
+		}
+		all[name] = s
+	}
+	return all
+}
+
+func reasons(planned []scheduler.Reason) []Reason {
+	all := make([]Reason, 0, len(planned))
+	for _, r := range planned {
+		all = append(all, Reason{r.Code, r.Message, r.Nodes, r.Names})
+	}
+	return all
+}
+
+func (s *Status) count(inst *state.Instance, up bool) {
+	if !inst.State.Live() || inst.State == state.Stopping && up {
+		return
+	}
+	if !up {
+		s.Unknown++
+		return
+	}
+	s.Running++
+	switch inst.Health {
+	case state.HealthHealthy:
+		s.Healthy++
+	case state.HealthUnhealthy:
+		s.Unhealthy++
+	}
+}
+
+func (s *Status) sum(doc Doc[state.App]) AppState {
+	switch {
+	case doc.Err != nil:
+		return AppBroken
+	case doc.Value == nil:
+		return AppStopped
+	case doc.Value.Deleted:
+		return AppDeleting
+	case !doc.Value.Start && s.Running > 0:
+		return AppStopping
+	case !doc.Value.Start:
+		return AppStopped
+	case s.Placed < s.Wanted || s.Unhealthy > 0:
+		return AppDegraded
+	case s.Running < s.Placed:
+		return AppDeploying
+	case s.Wanted == 0 && s.Running == 0:
+		return AppIdle
+	default:
+		return AppRunning
+	}
+}

@@ -1,0 +1,109 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"stathub/scheduler"
+	"stathub/state"
+)
+
+// App gives an app; the zero Doc when there is none.
+func (c *Controller) App(name string) Doc[state.App] { return c.apps.get(name) }
+
+// AppNames gives the names of all apps, in order, unreadable ones included.
+func (c *Controller) AppNames() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Sorted(maps.Keys(c.apps.docs))
+}
+
+// Choreo gives the choreography of an app with its dist, where the app is to run now; the zero Doc when there is none.
+func (c *Controller) Choreo(name string) Doc[state.Choreo] {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.choreo(name)
+}
+
+func (c *Controller) choreo(name string) Doc[state.Choreo] {
+	doc := c.choreos.docs[name]
+	if doc.Value != nil {
+		view := *doc.Value
+		view.Dist = c.plan.Apps[name].Dist
+		doc.Value = &view
+	}
+	return doc
+}
+
+// Choreos gives all choreographies in the order of their apps. Unreadable ones come as they were last read, or not.
+func (c *Controller) Choreos() []*state.Choreo {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := []*state.Choreo{}
+	for _, name := range slices.Sorted(maps.Keys(c.choreos.docs)) {
+		if doc := c.choreo(name); doc.Value != nil {
+			all = append(all, doc.Value)
+		}
+	}
+	return all
+}
+
+// Node gives a node record, with the state and lastSeen that this master knows; the zero Doc when there is none.
+func (c *Controller) Node(id string) Doc[state.Node] {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	doc := c.nodes.docs[id]
+	if view := c.node(id); view != nil {
+		doc.Value = view
+	}
+	return doc
+}
+
+// Manifest gives the manifest of a node; the zero Doc when there is none.
+func (c *Controller) Manifest(id string) Doc[state.Manifest] { return c.manifests.get(id) }
+
+// Report gives what the agent of a node last told; the zero Doc when it never did.
+func (c *Controller) Report(id string) Doc[state.Report] { return c.reports.get(id) }
+
+// Procs gives the instances that the agents report, of one node and one app, of all where that is empty, by node, app
+// and number. With a node that is down they are what it last told.
+func (c *Controller) Procs(node, app string) []state.Proc {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	procs := []state.Proc{}
+	for id, doc := range c.reports.docs {
+		if doc.Value == nil || node != "" && id != node {
+			continue
+		}
+		for i := range doc.Value.Instances {
+			if inst := &doc.Value.Instances[i]; app == "" || inst.App == app {
+				procs = append(procs, inst.Proc(id))
+			}
+		}
+	}
+	slices.SortStableFunc(procs, func(a, b state.Proc) int {
+		if n := strings.Compare(a.Node, b.Node); n != 0 {
+			return n
+		}
+		return strings.Compare(a.App, b.App)
+	})
+	return procs
+}
+
+// Explain says of every node why it was or was not chosen for an app, from the picture of this moment.
+func (c *Controller) Explain(ctx context.Context, app string) ([]scheduler.NodeVerdict, error) {
+	if c.apps.get(app).ETag == "" {
+		return nil, missing(state.KindApp, app)
+	}
+	in, _ := c.input(ctx)
+	return scheduler.Explain(in, app), nil
+}
+
+// Frozen says why nobody is moved off silent nodes (law 7); empty: nothing is frozen.
+func (c *Controller) Frozen() string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.vitals.frozen()
+}
