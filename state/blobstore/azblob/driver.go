@@ -8,6 +8,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -48,11 +49,16 @@ func quoted(e state.ETag) string {
 }
 
 func (d *driver) Get(ctx context.Context, name string, ifNoneMatch state.ETag) (*state.Object, error) {
-	out, err := d.client.NewBlobClient(name).DownloadStream(ctx, &azblob.DownloadStreamOptions{
+	var answer *http.Response
+	out, err := d.client.NewBlobClient(name).DownloadStream(policy.WithCaptureResponse(ctx, &answer), &azblob.DownloadStreamOptions{
 		AccessConditions: matching("", quoted(ifNoneMatch)),
 	})
 	if err != nil {
 		return nil, err
+	}
+	if answer.StatusCode == http.StatusNotModified { // which this client takes for a download
+		out.Body.Close()
+		return nil, runtime.NewResponseError(answer)
 	}
 	return &state.Object{Body: out.Body, Entry: state.Entry{
 		ETag: etagOf(out.ETag), Size: value(out.ContentLength), ModTime: value(out.LastModified),

@@ -92,11 +92,14 @@ func (s *Store) Put(ctx context.Context, key string, r io.ReadSeeker, cond state
 	if cond.IfAbsent && cond.IfMatch != "" {
 		return "", state.Errorf(state.Invalid, key, "a write cannot be both if-match and if-absent")
 	}
-	t, size, err := newTail(r)
+	t, err := newTail(r)
 	if err != nil {
 		return "", state.Errorf(state.Internal, key, "cannot measure what is to be written: %w", err)
 	}
-	etag, err := s.driver.Put(ctx, s.prefix+key, t, size, cond)
+	etag, err := s.driver.Put(ctx, s.prefix+key, t, t.size, cond)
+	if broken := t.stop(); broken != nil {
+		return "", state.Errorf(state.Internal, key, "cannot read what is to be written: %w", broken)
+	}
 	if err != nil {
 		lost := state.Unavailable // only a condition can be failed
 		if cond.IfAbsent {
