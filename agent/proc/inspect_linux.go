@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Inspect looks at one process; ErrGone if it is not there.
@@ -102,11 +101,15 @@ func cmdline(pid int) string {
 	return strings.ToValidUTF8(string(bytes.ReplaceAll(data, []byte{0}, []byte{' '})), "\uFFFD")
 }
 
-// ownerOf gives the effective uid of a process, -1 if it is gone.
+// ownerOf gives the real uid of a process, -1 if it is gone. The owner of its /proc files would be root for programs that
+// may not be traced.
 func ownerOf(pid int) int {
-	var st unix.Stat_t
-	if err := unix.Stat(procPath(pid, "stat"), &st); err != nil {
-		return -1
+	data, _ := readProc(procPath(pid, "status"))
+	_, rest, _ := strings.Cut(string(data), "\nUid:")
+	if f := strings.Fields(rest); len(f) > 0 {
+		if uid, err := strconv.Atoi(f[0]); err == nil {
+			return uid
+		}
 	}
-	return int(st.Uid)
+	return -1
 }

@@ -141,7 +141,7 @@ func TestExits(t *testing.T) {
 func TestOwnSessionAndCleanStart(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
-	spec := sh(`pwd; echo "$PWD"; ls -m /proc/$$/fd; readlink /proc/$$/fd/0; ulimit -n; grep -E 'Sig(Blk|Ign)' /proc/$$/status`)
+	spec := sh(`pwd; echo "$PWD"; ls -m /proc/$$/fd; readlink /proc/$$/fd/0; ulimit -n; exec grep -E 'Sig(Blk|Ign)' /proc/self/status`)
 	spec.Dir, spec.Stdout, spec.Stderr = dir, out, out
 	spec.Env = append(spec.Env, "PWD=/wrong")
 	inherited, err := unix.Dup(0) // as if this process had been started with it: not close-on-exec

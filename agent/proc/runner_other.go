@@ -3,6 +3,7 @@
 package proc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -222,7 +223,7 @@ func (r *Runner) Find(prefix string) ([]Found, error) {
 			found = append(found, Found{ID: id, Env: parseEnv(env)})
 		}
 	})
-	slices.SortStableFunc(found, func(a, b Found) int { return int(min(max(int64(a.ID.Start-b.ID.Start), -1), 1)) })
+	slices.SortFunc(found, func(a, b Found) int { return cmp.Compare(a.ID.Start, b.ID.Start) })
 	return found, err
 }
 

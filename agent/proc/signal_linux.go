@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -108,7 +109,7 @@ func (r *Runner) remains(id Identity, all []stat) []stat {
 	member := map[int]bool{}
 	for _, s := range all {
 		switch {
-		case s.pid <= 2 || s.pid == os.Getpid() || s.start < id.Start:
+		case s.pid <= 1 || s.pid == os.Getpid() || s.start < id.Start:
 			continue
 		case s.pid == id.PID:
 			member[s.pid] = !recycled
@@ -125,7 +126,7 @@ func (r *Runner) remains(id Identity, all []stat) []stat {
 		}
 	}
 	for _, s := range all {
-		if marker != "" && s.start >= id.Start && !member[s.pid] && !others[s.session] && s.pid > 2 && s.pid != os.Getpid() {
+		if marker != "" && s.start >= id.Start && !member[s.pid] && !others[s.session] && s.pid > 1 && s.pid != os.Getpid() {
 			m, ok := getenv(readEnv(s.pid), MarkerEnv)
 			member[s.pid] = ok && m == marker
 		}
@@ -170,7 +171,7 @@ func (r *Runner) Leftovers(marker string) []Identity {
 			ids = append(ids, Identity{PID: s.pid, Start: s.start, Boot: r.boot})
 		}
 	})
-	slices.SortStableFunc(ids, byAge)
+	slices.SortFunc(ids, byAge)
 	return ids
 }
 
@@ -186,18 +187,12 @@ func (r *Runner) Find(prefix string) ([]Found, error) {
 			found = append(found, Found{ID: Identity{PID: s.pid, Start: s.start, Boot: r.boot}, Env: parseEnv(env)})
 		}
 	})
-	slices.SortStableFunc(found, func(a, b Found) int { return byAge(a.ID, b.ID) })
+	slices.SortFunc(found, func(a, b Found) int { return byAge(a.ID, b.ID) })
 	return found, err
 }
 
 func byAge(a, b Identity) int {
-	switch {
-	case a.Start != b.Start && a.Start < b.Start:
-		return -1
-	case a.Start != b.Start:
-		return 1
-	}
-	return a.PID - b.PID
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID))
 }
 
 // marked calls visit for every living process but this one that has an environment.
@@ -207,7 +202,7 @@ func (r *Runner) marked(visit func(stat, []string)) error {
 		return fmt.Errorf("cannot list processes: %w", err)
 	}
 	for _, pid := range pids {
-		if pid <= 2 || pid == os.Getpid() {
+		if pid <= 1 || pid == os.Getpid() {
 			continue
 		}
 		env := readEnv(pid)
