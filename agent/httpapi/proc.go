@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
+
+	"stathub/state"
+	"stathub/web/rest"
+)
+
+// procs lists every instance, those without a process (pid 0) too: why they have none is what people look for.
+func (a *api) procs(w http.ResponseWriter, r *http.Request) error {
+	report := a.sv.Report()
+	all := make([]state.Proc, 0, len(report.Instances))
+	for i := range report.Instances {
+		all = append(all, report.Instances[i].Proc(report.Node))
+	}
+	rest.WriteJSON(w, r, http.StatusOK, all, "")
+	return nil
+}
+
+func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	report := a.sv.Report()
+	for i := range report.Instances {
+		if report.Instances[i].PID == pid {
+			rest.WriteJSON(w, r, http.StatusOK, report.Instances[i].Proc(report.Node), "")
+			return nil
+		}
+	}
+	return state.Errorf(state.NotFound, "", "no instance of this node has process %d", pid)
+}
+
+func pidOf(r *http.Request) (int, error) {
+	text := chi.URLParam(r, "pid")
+	pid, err := strconv.Atoi(text)
+	if err != nil || pid <= 0 {
+		return 0, state.Errorf(state.Invalid, "", "%q is not a process id", text)
+	}
+	return pid, nil
+}
+
+const (
+	killBody  = 4 << 10 // bytes
+	maxSignal = 64
+	sigKill   = 9
+)
+
+// killing is the body of _kill, and its answer.
+type killing struct {
+	PID    int `json:"pid,omitzero"`
+	Signal int `json:"signal"`
+}
+
+// kill sends a signal, 9 when the body names none. The answer does not wait for the end of the process.
+func (a *api) kill(w http.ResponseWriter, r *http.Request) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	data, err := rest.ReadBody(w, r, killBody)
+	if err != nil {
+		return err
+	}
+	want := killing{Signal: sigKill}
+	if len(bytes.TrimSpace(data)) > 0 {
+		if err := json.Unmarshal(data, &want, json.RejectUnknownMembers(true)); err != nil {
+			return state.Errorf(state.Invalid, "", `the body must be like {"signal": 15}: %w`, err)
+		}
+	}
+	if want.Signal < 1 || want.Signal > maxSignal {
+		return &state.Error{Code: state.Nonsense, Problems: []state.Problem{{Path: "signal", Message: "must be a signal number from 1 to 64"}}}
+	}
+	if want.PID != 0 && want.PID != pid {
+		return state.Errorf(state.Nonsense, "", "the body names process %d, the path %d", want.PID, pid)
+	}
+	if err := a.sv.Kill(r.Context(), pid, want.Signal); err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusAccepted, killing{PID: pid, Signal: want.Signal}, "")
+	return nil
+}

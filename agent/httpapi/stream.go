@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"stathub/agent/logs"
+	"stathub/state"
+)
+
+const (
+	defaultTail = 200
+	maxTail     = 1_000_000
+	// sendTimeout is how long one piece of output may take to reach a client; a follower that reads nothing is dropped.
+	sendTimeout = time.Minute
+)
+
+func (a *api) stdout(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stdout") }
+func (a *api) stderr(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stderr") }
+
+// output sends the end of a stream's file as plain text, and with ?follow=true what comes after it.
+func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	tail, err := number(r, "tail", defaultTail, maxTail)
+	if err != nil {
+		return err
+	}
+	follow, err := flag(r, "follow")
+	if err != nil {
+		return err
+	}
+	path, err := a.sv.LogPath(pid, stream)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	out := &streamWriter{w: w, control: http.NewResponseController(w), flush: follow}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if follow {
+		err = a.follow(r.Context(), out, path, tail)
+	} else {
+		err = logs.Tail(out, path, tail)
+		if state.CodeOf(err) == state.NotFound {
+			err = nil // it has written nothing yet
+		}
+	}
+	if err != nil && out.begun {
+		panic(http.ErrAbortHandler) // the status is out: break off, so that nobody takes it for the whole
+	}
+	return err
+}
+
+func (a *api) follow(ctx context.Context, out *streamWriter, path string, tail int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if a.opts.Stop != nil {
+		finished := make(chan struct{})
+		defer func() { cancel(); <-finished }()
+		go func() {
+			defer close(finished)
+			select {
+			case <-a.opts.Stop:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	if err := out.begin(); err != nil {
+		return err
+	}
+	return logs.Follow(ctx, out, path, tail)
+}
+
+// streamWriter gives every write its own time limit, in place of the server's for the whole answer.
+type streamWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	flush   bool
+	begun   bool
+}
+
+// begin sends the header, so that a client knows that it is connected before there is anything to read.
+func (s *streamWriter) begin() error {
+	s.begun = true
+	s.extend()
+	s.w.WriteHeader(http.StatusOK)
+	return s.control.Flush()
+}
+
+func (s *streamWriter) extend() {
+	_ = s.control.SetWriteDeadline(time.Now().Add(sendTimeout)) // a writer without deadlines has none to extend
+}
+
+func (s *streamWriter) Write(p []byte) (int, error) {
+	s.begun = true
+	s.extend()
+	n, err := s.w.Write(p)
+	if err == nil && s.flush {
+		err = s.control.Flush()
+	}
+	return n, err
+}
