@@ -117,11 +117,11 @@ func TestArgumentsArriveVerbatim(t *testing.T) {
 	}
 }
 
-// printer makes a folder with a program that writes its arguments to $REPORT, each ended by NUL.
+// printer makes a folder with a program that writes its arguments to $REPORT, each ended by NUL; nothing if there are none.
 func printer(t testing.TB) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := os.WriteFile(dir+"/printer", []byte("#!/bin/sh\nprintf '%s\\0' \"$@\" >\"$REPORT\"\n"), 0o755); err != nil {
+	if err := os.WriteFile(dir+"/printer", []byte("#!/bin/sh\n: >\"$REPORT\"\n[ $# = 0 ] || printf '%s\\0' \"$@\" >\"$REPORT\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
