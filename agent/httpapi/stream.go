@@ -7,6 +7,7 @@ import (
 
 	"stathub/agent/logs"
 	"stathub/state"
+	"stathub/web/rest"
 )
 
 const (
@@ -39,6 +40,7 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	rest.LiftDeadlines(w)
 	out := &streamWriter{w: w, control: http.NewResponseController(w), flush: follow}
 	if r.Method == http.MethodHead {
 		return nil

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// The time limits of a server made by NewServer. A handler that streams lifts its own write limit with
-// http.NewResponseController(w).SetWriteDeadline(time.Time{}).
+// The time limits of a server made by NewServer. A handler that streams calls LiftDeadlines.
 const (
 	headerTimeout  = 10 * time.Second
 	readTimeout    = time.Minute
@@ -30,4 +29,12 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // mostly clients that go away
 	}
+}
+
+// LiftDeadlines frees one answer, or the body of one request, of the server's time limits; the handler sets its own. The
+// read limit matters to an answer too: when it passes, net/http takes the client for gone and cancels the request's context.
+func LiftDeadlines(w http.ResponseWriter) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{})  // a writer that knows no deadlines has none to lift
+	_ = control.SetWriteDeadline(time.Time{}) // likewise
 }
