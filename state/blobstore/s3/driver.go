@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -141,7 +142,14 @@ func (d *driver) Close() error {
 
 func etagOf(s *string) state.ETag { return objstore.Unquote(aws.ToString(s)) }
 
-func backoff(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 2*time.Second }
+// backoff is for callers that poll: three tries within half a second, then they hear of it.
+func backoff(o *retry.StandardOptions) {
+	o.MaxAttempts = 3
+	o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+		longest := 100 * time.Millisecond << min(attempt, 4)
+		return longest/2 + rand.N(longest/2), nil
+	})
+}
 
 // sendOnce repeats a request only if it surely was not applied.
 func sendOnce(o *awss3.Options) {
