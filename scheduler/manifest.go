@@ -64,8 +64,13 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 		return pl.entry, false
 	case pl.n == 0 && pl.job.mode != keeping:
 		return nil, true
-	case pl.asIs:
+	case pl.asIs && pl.n == pl.entry.Count:
 		return pl.entry, false
+	case pl.asIs:
+		fewer := *pl.entry
+		fewer.Count = pl.n
+		fewer.Sum = p.digests.of(&fewer)
+		return &fewer, true
 	}
 	e = p.render(pl, pl.entry)
 	return e, e.Sum != pl.entry.Sum

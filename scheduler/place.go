@@ -38,6 +38,7 @@ func (p *planner) staying(pl *place) int {
 	}
 	switch {
 	case h.down() && p.in.Frozen != "":
+		pl.asIs = pl.asIs || pl.conflict && pl.entry != nil
 		return n
 	case pl.conflict, h.draining(), !j.match.ok[h.i]:
 		return 0

@@ -1,0 +1,168 @@
+package scheduler
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"stathub/state"
+)
+
+func TestHandEdits(t *testing.T) {
+	w := newWorld("n1", "n2")
+	w.app("web", 4, 0)
+	w.app("api", 2)
+	w.settle(t)
+	m := w.Manifests["n1"].Manifest
+	m.Entry("web").App.Args = []string{"--debug"}
+	m.Entry("web").Count = 3
+	want := state.Encode(m.Entry("web").App)
+	p := w.settle(t)
+	wantNote(t, p, NoteHandEdited, "n1", "web")
+	e := w.Manifests["n1"].Manifest.Entry("web")
+	if e.Owner != state.OwnerHand || e.Count != 3 || !bytes.Equal(state.Encode(e.App), want) {
+		t.Errorf("the edited entry became %s", state.Encode(e))
+	}
+	wantCounts(t, w, "web", "n1:3 n2:1")
+	// From now on nothing the master does reaches it.
+	w.Apps["web"].ToProcess = "other"
+	w.settle(t)
+	if e := w.Manifests["n1"].Manifest.Entry("web"); e.App.ToProcess != "run" || w.Manifests["n2"].Manifest.Entry("web").App.ToProcess != "other" {
+		t.Error("a change of the app reaches the person's entry, or not the master's")
+	}
+	w.Apps["web"].Deleted = true
+	w.settle(t)
+	wantCounts(t, w, "web", "n1:3")
+}
+
+func TestPeoplesEntriesCount(t *testing.T) {
+	w := newWorld("n1", "n2")
+	w.Manifests["n1"] = Current{Manifest: &state.Manifest{Node: "n1", Envs: map[string]string{}, Apps: []state.ManifestEntry{
+		{App: state.App{Name: "web", ToProcess: "mine", KillSignal: 15}, Count: 2, Owner: "ann"},
+		{App: state.App{Name: "own", ToProcess: "mine", KillSignal: 15, Ports: []int{80}}, Count: 1},
+	}}}
+	w.app("web", 3)
+	w.app("http", 2, 80)
+	p := w.settle(t)
+	wantCounts(t, w, "web", "n1:2 n2:1")
+	wantCounts(t, w, "http", "n2:1")
+	wantReason(t, p, "http", CodePort, "port 80 in use by own")
+	if p.Manifests["n1"] != nil {
+		t.Errorf("a manifest of a person's is written: %s", state.Encode(p.Manifests["n1"]))
+	}
+}
+
+func TestManifestsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *world)
+		want   string // of web, in manifests that can be read
+	}{
+		"paused":                            {func(w *world) { w.Manifests["n1"].Manifest.Paused = true }, "n1:2 n2:1"},
+		"unreadable, the last one known":    {func(w *world) { w.Manifests["n1"] = Current{w.Manifests["n1"].Manifest, true} }, "n1:2 n2:1"},
+		"unreadable, only the report tells": {func(w *world) { w.Manifests["n1"] = Current{nil, true}; w.reportOf("n1", "web", "web") }, "n2:1"},
+		"gone, and a stranger runs there":   {func(w *world) { delete(w.Manifests, "n1"); w.reportOf("n1", "web", "web", "lost") }, "n2:1"},
+		"gone, and an app with a broken document runs there": {func(w *world) {
+			w.Broken["lost"] = "line 1"
+			delete(w.Manifests, "n1")
+			w.reportOf("n1", "web", "web", "lost")
+		}, "n2:1"},
+		"no record of the node": {func(w *world) { delete(w.Nodes, "n1") }, "n1:2 n2:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("n1", "n2")
+			w.app("web", 4)
+			w.settle(t)
+			c.change(w)
+			w.Choreos["web"].Scale = 3
+			if m := w.Manifests["n1"].Manifest; m == nil {
+				w.Manifests["n1"] = Current{Manifest: nil, Unreadable: w.Manifests["n1"].Unreadable}
+			}
+			if cur := w.Manifests["n1"]; cur.Manifest == nil && !cur.Unreadable {
+				delete(w.Manifests, "n1")
+			}
+			p := Schedule(w.Input)
+			wantNote(t, p, NoteHeld, "n1", "")
+			if p.Manifests["n1"] != nil {
+				t.Errorf("n1 gets %s", state.Encode(p.Manifests["n1"]))
+			}
+			if p.Apps["web"].Placed != 3 {
+				t.Errorf("status %+v", p.Apps["web"])
+			}
+			w.apply(t, p)
+			if cur := w.Manifests["n1"]; cur.Manifest == nil {
+				delete(w.Manifests, "n1")
+			}
+			wantCounts(t, w, "web", c.want)
+		})
+	}
+}
+
+func TestAbsenceIsSaid(t *testing.T) {
+	w := newWorld("n1")
+	w.app("web", 1)
+	w.app("api", 1)
+	w.settle(t)
+	delete(w.Apps, "web")
+	delete(w.Choreos, "web")
+	w.Broken["api"] = "apps/api.json: line 3"
+	delete(w.Apps, "api")
+	p := w.settle(t)
+	wantNote(t, p, NoteKept, "n1", "web")
+	wantNote(t, p, NoteKept, "n1", "api")
+	wantReason(t, p, "api", CodeBroken, "line 3")
+	if s := p.Apps["api"]; s.Placed != 1 || s.Wanted != 1 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// A manifest keeps what this version does not know, the order of its entries, and takes the envs of the record.
+func TestRewriting(t *testing.T) {
+	w := newWorld("n1")
+	w.app("b", 1)
+	w.settle(t)
+	m := w.Manifests["n1"].Manifest
+	m.Extra = jsontext.Value(`{"future":1}`)
+	m.Apps[0].Extra = jsontext.Value(`{"entryFuture":12345678901234567890}`)
+	m.Apps[0].Sum = m.Apps[0].Digest()
+	w.Nodes["n1"].Envs = map[string]string{"REGION": "east"}
+	w.app("a", 1)
+	w.app("c", 1)
+	w.Apps["b"].Envs = map[string]string{"X": "1"}
+	w.settle(t)
+	m = w.Manifests["n1"].Manifest
+	if m.Generation != 2 || string(m.Extra) != `{"future":1}` || m.Envs["REGION"] != "east" || len(m.Apps) != 3 {
+		t.Errorf("manifest %s", state.Encode(m))
+	}
+	for i, name := range []string{"b", "a", "c"} {
+		if m.Apps[i].App.Name != name {
+			t.Errorf("entry %d is %s, want %s", i, m.Apps[i].App.Name, name)
+		}
+	}
+	if e := m.Apps[0]; string(e.Extra) != `{"entryFuture":12345678901234567890}` || e.App.Envs["X"] != "1" || e.Owner != state.OwnerMaster {
+		t.Errorf("entry %s", state.Encode(e))
+	}
+}
+
+func TestGenerationGoesOnWhenTheManifestIsLost(t *testing.T) {
+	w := newWorld("n1")
+	w.app("web", 1)
+	w.reportOf("n1", "web")
+	if m := Schedule(w.Input).Manifests["n1"]; m == nil || m.Generation != 42 {
+		t.Errorf("manifest %s", state.Encode(m))
+	}
+}
+
+func TestInputIsNotChanged(t *testing.T) {
+	w := newWorld("n1", "n2")
+	w.app("web", 3)
+	w.settle(t)
+	w.Manifests["n1"].Manifest.Entry("web").App.Args = []string{"edited"}
+	w.Choreos["web"].Scale = 9
+	w.Nodes["n2"].Drain = true
+	before := state.Encode(w.Manifests["n1"].Manifest)
+	Schedule(w.Input)
+	if after := state.Encode(w.Manifests["n1"].Manifest); !bytes.Equal(before, after) {
+		t.Errorf("the plan changed its input to %s", after)
+	}
+}

@@ -1,0 +1,135 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stathub/state"
+)
+
+// world builds inputs and applies plans to them, as a master would.
+type world struct{ Input }
+
+func newWorld(nodes ...string) *world {
+	w := &world{Input{
+		Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Writer: "m1", Term: 7,
+		Apps: map[string]*state.App{}, Choreos: map[string]*state.Choreo{}, Broken: map[string]string{},
+		Nodes: map[string]*state.Node{}, Manifests: map[string]Current{}, Reports: map[string]*state.Report{},
+	}}
+	w.Match = w.match
+	for _, id := range nodes {
+		w.node(id)
+	}
+	return w
+}
+
+// match knows "*", "tag" and the query that fails.
+func (w *world) match(query string) (map[string]bool, error) {
+	if query == "fails" {
+		return nil, errors.New("the index is not built yet")
+	}
+	found := map[string]bool{}
+	for id, n := range w.Nodes {
+		found[id] = query == "*" || slices.Contains(n.Tags, query)
+	}
+	return found, nil
+}
+
+func (w *world) node(id string, tags ...string) *state.Node {
+	n := &state.Node{ID: id, Schedulable: true, State: state.NodeUp, Tags: tags, Envs: map[string]string{}}
+	w.Nodes[id] = n
+	return n
+}
+
+func (w *world) app(name string, scale int, ports ...int) (*state.App, *state.Choreo) {
+	a := &state.App{Name: name, ToProcess: "run", KillSignal: 15, Start: true, Ports: ports}
+	c := &state.Choreo{App: name, Query: "*", Scale: scale}
+	w.Apps[name], w.Choreos[name] = a, c
+	return a, c
+}
+
+// apply stores the manifests of a plan, read back from their bytes as a bucket gives them.
+func (w *world) apply(t fataler, p Plan) {
+	t.Helper()
+	for id, m := range p.Manifests {
+		read, err := state.Decode[state.Manifest](state.KindManifest.Key(id), state.Encode(m))
+		if err != nil {
+			t.Fatalf("the plan writes a bad manifest: %v", err)
+		}
+		w.Manifests[id] = Current{Manifest: read}
+	}
+}
+
+type fataler interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+// settle plans and applies, and checks that there is nothing left to do then.
+func (w *world) settle(t fataler) Plan {
+	t.Helper()
+	p := Schedule(w.Input)
+	w.apply(t, p)
+	if again := Schedule(w.Input); len(again.Manifests) != 0 {
+		t.Fatalf("a second plan still writes %s", show(again.Manifests))
+	}
+	return p
+}
+
+// counts gives "n1:2 n2:1" for an app, as the manifests have it.
+func (w *world) counts(app string) string {
+	var all []string
+	for _, id := range slices.Sorted(maps.Keys(w.Manifests)) {
+		if e := w.Manifests[id].Manifest.Entry(app); e != nil {
+			all = append(all, fmt.Sprintf("%s:%d", id, e.Count))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func (w *world) total(app string) int {
+	n := 0
+	for _, c := range w.Manifests {
+		if e := c.Manifest.Entry(app); e != nil {
+			n += e.Count
+		}
+	}
+	return n
+}
+
+func show(ms map[string]*state.Manifest) string {
+	var b strings.Builder
+	for _, id := range slices.Sorted(maps.Keys(ms)) {
+		b.Write(state.Encode(ms[id]))
+	}
+	return b.String()
+}
+
+func wantCounts(t *testing.T, w *world, app, want string) {
+	t.Helper()
+	if got := w.counts(app); got != want {
+		t.Errorf("%s is on %q, want %q", app, got, want)
+	}
+}
+
+func wantReason(t *testing.T, p Plan, app, code, words string) {
+	t.Helper()
+	for _, r := range p.Apps[app].Reasons {
+		if r.Code == code && strings.Contains(r.Message, words) {
+			return
+		}
+	}
+	t.Errorf("%s: no reason %s with %q in %+v", app, code, words, p.Apps[app].Reasons)
+}
+
+func wantNote(t *testing.T, p Plan, kind, node, app string) {
+	t.Helper()
+	if !slices.ContainsFunc(p.Notes, func(n Note) bool { return n.Kind == kind && n.Node == node && n.App == app && n.Message != "" }) {
+		t.Errorf("no note %s for %s/%s in %+v", kind, node, app, p.Notes)
+	}
+}
