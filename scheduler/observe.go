@@ -103,12 +103,33 @@ func (pl *place) claim() {
 		return
 	}
 	pl.host.release(j.ports, j.name)
-	if j.mode == keeping {
+	pl.conflict = true
+	if j.mode == keeping && pl.entry != nil {
 		pl.asIs = true
 		pl.takeAll(pl.oldPorts())
-		return
 	}
-	pl.conflict = true
+}
+
+// reclaim tries again for the apps that kept their old content, until no port comes free any more.
+func (p *planner) reclaim() {
+	var waiting []*place
+	for _, j := range p.jobs {
+		for _, pl := range j.places {
+			if pl.conflict && pl.asIs {
+				waiting = append(waiting, pl)
+			}
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, pl := range waiting {
+			if _, by := pl.host.taken(pl.job.ports, pl.job.name); pl.conflict && by == "" {
+				pl.host.release(pl.oldPorts(), pl.job.name)
+				pl.takeAll(pl.job.ports)
+				pl.conflict, pl.asIs, again = false, false, true
+			}
+		}
+	}
 }
 
 func (pl *place) takeAll(ports []int) bool {

@@ -38,7 +38,10 @@ func (p *planner) staying(pl *place) int {
 	}
 	switch {
 	case h.down() && p.in.Frozen != "":
-		pl.asIs = pl.asIs || pl.conflict && pl.entry != nil
+		if pl.conflict && pl.entry != nil {
+			pl.asIs = true
+			pl.takeAll(pl.oldPorts())
+		}
 		return n
 	case pl.conflict, h.draining(), !j.match.ok[h.i]:
 		return 0

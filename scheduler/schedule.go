@@ -59,6 +59,7 @@ func run(in Input) *planner {
 	for _, j := range p.jobs {
 		p.retain(j)
 	}
+	p.reclaim()
 	for _, j := range p.jobs {
 		p.extend(j)
 	}
