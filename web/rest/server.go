@@ -31,8 +31,7 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// LiftDeadlines frees one answer, or the body of one request, of the server's time limits; the handler sets its own. The
-// read limit matters to an answer too: when it passes, net/http takes the client for gone and cancels the request's context.
+// LiftDeadlines frees one answer, and the body of its request, of the server's time limits; the handler sets its own.
 func LiftDeadlines(w http.ResponseWriter) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{})  // a writer that knows no deadlines has none to lift
