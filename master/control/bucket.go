@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"stathub/state"
 )
@@ -32,20 +33,47 @@ func (c *Controller) ListBucket(ctx context.Context, prefix, after string, limit
 	return entries, false, nil
 }
 
-// GetRaw gives a document's bytes; the caller closes the body. Only the opening has a deadline.
+// GetRaw opens what lies at a key; the caller closes the body, and reads it as long as ctx lasts. Opening has a deadline.
 func (c *Controller) GetRaw(ctx context.Context, key string, ifNoneMatch state.ETag) (*state.Object, error) {
-	return c.store.Get(ctx, key, ifNoneMatch)
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(callTimeout, func() { cancel(context.DeadlineExceeded) })
+	o, err := c.store.Get(ctx, key, ifNoneMatch)
+	if err != nil || !timer.Stop() {
+		cancel(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.Body = &body{o.Body, cancel}
+	return o, nil
 }
 
-// PutRaw writes a document's bytes as they are, and takes them over into the picture. The caller has checked them.
+// body lets go of its context when it is closed.
+type body struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (b *body) Close() error {
+	defer b.cancel(nil)
+	return b.ReadCloser.Close()
+}
+
+// PutRaw writes bytes as they are, and takes them over into the picture. The caller has checked them.
 func (c *Controller) PutRaw(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition) (state.ETag, error) {
 	if err := c.open(); err != nil {
 		return "", err
 	}
 	defer c.locks.lock(key)()
+	limit := callTimeout
+	if strings.HasPrefix(key, state.KindArtifact.Prefix()) {
+		limit = uploadTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	etag, err := c.store.Put(ctx, key, body, cond)
 	if err == nil {
-		err = c.reread(ctx, key)
+		c.reread(ctx, key)
 	}
 	return etag, err
 }
@@ -61,43 +89,40 @@ func (c *Controller) DeleteRaw(ctx context.Context, key string, ifMatch state.ET
 	if err := c.store.Delete(ctx, key, ifMatch); err != nil {
 		return err
 	}
-	return c.reread(ctx, key)
+	c.reread(ctx, key)
+	return nil
 }
 
 // reread takes over into the picture what now lies at a key.
-func (c *Controller) reread(ctx context.Context, key string) error {
+func (c *Controller) reread(ctx context.Context, key string) {
 	defer c.replan()
 	first, _, _ := strings.Cut(key, "/")
 	switch state.Kind(first) {
 	case state.KindApp:
-		return rereadDoc(ctx, c, c.apps, key)
+		rereadDoc(ctx, c, c.apps, key)
 	case state.KindChoreo:
-		return rereadDoc(ctx, c, c.choreos, key)
+		rereadDoc(ctx, c, c.choreos, key)
 	case state.KindNode:
-		err := rereadDoc(ctx, c, c.nodes, key)
+		rereadDoc(ctx, c, c.nodes, key)
 		c.reindex()
-		return err
 	case state.KindManifest:
-		return rereadDoc(ctx, c, c.manifests, key)
+		rereadDoc(ctx, c, c.manifests, key)
 	case state.KindReport:
-		return rereadDoc(ctx, c, c.reports, key)
-	default:
-		return nil
+		rereadDoc(ctx, c, c.reports, key)
 	}
 }
 
-func rereadDoc[T any](ctx context.Context, c *Controller, f *folder[T], key string) error {
+func rereadDoc[T any](ctx context.Context, c *Controller, f *folder[T], key string) {
 	name, ok := f.kind.Name(key)
 	if !ok {
-		return nil
+		return
 	}
 	doc, err := f.fetchOne(ctx, c.store, name)
 	if err != nil {
 		c.look(f.kind) // it is written; the picture follows
-		return nil
+		return
 	}
 	f.apply(name, doc)
-	return nil
 }
 
 // trouble gives what is wrong with the document at a key, as far as this master knows it.

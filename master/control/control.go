@@ -18,9 +18,11 @@ import (
 
 // Limits of a store call. Every call has one, so that an outage is noticed.
 const (
-	callTimeout = 10 * time.Second
-	listTimeout = 30 * time.Second
-	debounce    = 20 * time.Millisecond
+	callTimeout   = 10 * time.Second
+	listTimeout   = 30 * time.Second
+	uploadTimeout = time.Hour // of an artifact
+
+	debounce = 20 * time.Millisecond // changes come in flocks
 )
 
 // Options say how a Controller works. Store and Index are the caller's to close, after Run has returned.
@@ -60,7 +62,8 @@ type Controller struct {
 	due       map[state.Kind]bool // folders to look at
 	dirty     bool                // the picture changed since the last plan
 	plan      scheduler.Plan      // the last one
-	missing   map[string]string   // what keeps this master from being ready, and why
+	outages   map[state.Kind]error
+	missing   map[string]string // what keeps this master from being ready, and why
 
 	indexing sync.Mutex // guards indexed
 	indexed  map[string]indexedAs
@@ -90,7 +93,8 @@ func New(opts Options) *Controller {
 		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
-		missing:  map[string]string{"the bucket": "it was not looked at yet"},
+		missing:  map[string]string{bucketMissing: "it was not looked at yet"},
+		outages:  map[state.Kind]error{},
 		indexed:  map[string]indexedAs{},
 	}
 	c.apps = newFolder[state.App](state.KindApp, &c.mu)
@@ -100,6 +104,9 @@ func New(opts Options) *Controller {
 	c.reports = newFolder[state.Report](state.KindReport, &c.mu)
 	return c
 }
+
+// bucketMissing is in missing until the store passed the gate.
+const bucketMissing = "the bucket"
 
 // office is what this master writes manifests as. There are no leases yet: every master writes in the first term.
 func (c *Controller) office() (writer string, term int64) { return c.opts.Name, 1 }
@@ -137,7 +144,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		case <-ticker.C:
 			c.lookAtAll()
 		case <-c.poke:
-			select { // changes come in flocks
+			select {
 			case <-ctx.Done():
 				return nil
 			case <-time.After(debounce):
@@ -158,7 +165,7 @@ func (c *Controller) passGate(ctx context.Context) error {
 		if state.CodeOf(err) != state.Unavailable {
 			return err
 		}
-		c.setMissing("the bucket", "it is out of reach: "+err.Error())
+		c.setMissing(bucketMissing, "it is out of reach: "+err.Error())
 		c.said.warn("gate", "the bucket is out of reach; trying again", "error", err)
 		select {
 		case <-ctx.Done():
@@ -166,7 +173,7 @@ func (c *Controller) passGate(ctx context.Context) error {
 		case <-time.After(c.opts.Poll):
 		}
 	}
-	c.setMissing("the bucket", "")
+	c.setMissing(bucketMissing, "")
 	return nil
 }
 

@@ -87,7 +87,7 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 func (c *Controller) open() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if why := c.missing["the bucket"]; why != "" {
+	if why := c.missing[bucketMissing]; why != "" {
 		return state.Errorf(state.Unavailable, "", "the bucket is not open yet: %s", why)
 	}
 	return nil

@@ -64,6 +64,9 @@ func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
 
 // looked logs the beginning and the end of an outage.
 func (c *Controller) looked(kind state.Kind, err error) {
+	c.mu.Lock()
+	c.outages[kind] = err
+	c.mu.Unlock()
 	subject := "look " + string(kind)
 	if err != nil {
 		c.said.warn(subject, "cannot read the bucket; going on with what was read before", "prefix", kind.Prefix(), "error", err)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -61,6 +62,22 @@ func (c *Controller) Node(id string) Doc[state.Node] {
 	return doc
 }
 
+// Nodes gives all nodes as they are now, by hostname and id.
+func (c *Controller) Nodes() []state.Node {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := make([]state.Node, 0, len(c.nodes.docs))
+	for id := range c.nodes.docs {
+		if n := c.node(id); n != nil {
+			all = append(all, *n)
+		}
+	}
+	slices.SortFunc(all, func(a, b state.Node) int {
+		return cmp.Or(strings.Compare(a.Hostname, b.Hostname), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
 // Manifest gives the manifest of a node; the zero Doc when there is none.
 func (c *Controller) Manifest(id string) Doc[state.Manifest] { return c.manifests.get(id) }
 
@@ -77,17 +94,21 @@ func (c *Controller) Procs(node, app string) []state.Proc {
 		if doc.Value == nil || node != "" && id != node {
 			continue
 		}
+		up, _ := c.vitals.alive(id)
 		for i := range doc.Value.Instances {
-			if inst := &doc.Value.Instances[i]; app == "" || inst.App == app {
-				procs = append(procs, inst.Proc(id))
+			inst := &doc.Value.Instances[i]
+			if app != "" && inst.App != app {
+				continue
 			}
+			p := inst.Proc(id)
+			if !up {
+				p.Reason = "the node is silent: this is what it told last"
+			}
+			procs = append(procs, p)
 		}
 	}
 	slices.SortStableFunc(procs, func(a, b state.Proc) int {
-		if n := strings.Compare(a.Node, b.Node); n != 0 {
-			return n
-		}
-		return strings.Compare(a.App, b.App)
+		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.App, b.App))
 	})
 	return procs
 }
@@ -99,6 +120,18 @@ func (c *Controller) Explain(ctx context.Context, app string) ([]scheduler.NodeV
 	}
 	in, _ := c.input(ctx)
 	return scheduler.Explain(in, app), nil
+}
+
+// Outage says why the picture may be old; empty: the bucket could be read at the last look.
+func (c *Controller) Outage() string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, kind := range kinds {
+		if err := c.outages[kind]; err != nil {
+			return err.Error()
+		}
+	}
+	return c.missing[bucketMissing]
 }
 
 // Frozen says why nobody is moved off silent nodes (law 7); empty: nothing is frozen.

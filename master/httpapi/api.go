@@ -1,0 +1,213 @@
+// Package httpapi is the master's API (design section 7): it turns requests into reads and edits of package control.
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"stathub/master/control"
+	"stathub/state"
+	"stathub/web/rest"
+)
+
+// Options are what the API is made of.
+type Options struct {
+	Control *control.Controller
+	Page    http.Handler // the console: / and /assets/; nil: none
+	Gateway http.Handler // the bucket for agents, at /state/; nil: none
+	Log     *slog.Logger // nil: none
+}
+
+// maxDocument bounds the body of an edit, in bytes.
+const maxDocument = 1 << 20
+
+type api struct {
+	control *control.Controller
+	log     *slog.Logger
+	proxy   *httputil.ReverseProxy
+}
+
+// Handler serves the API.
+func Handler(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &api{control: o.Control, log: o.Log, proxy: newProxy()}
+	mux := rest.NewRouter(a.routes())
+	if o.Page != nil {
+		mux.Method(http.MethodGet, "/", o.Page)
+		mux.Method(http.MethodGet, "/assets/*", o.Page)
+	}
+	if o.Gateway != nil {
+		mux.Handle("/state/*", o.Gateway)
+	}
+	return mux
+}
+
+const (
+	get  = http.MethodGet
+	put  = http.MethodPut
+	post = http.MethodPost
+	del  = http.MethodDelete
+)
+
+func (a *api) routes() []rest.Route {
+	return []rest.Route{
+		{Method: get, Path: "/v1/app", Handler: a.listApps},
+		{Method: post, Path: "/v1/app", Handler: a.createApp},
+		{Method: get, Path: "/v1/app/{name}", Handler: a.getApp},
+		{Method: put, Path: "/v1/app/{name}", Handler: a.putApp},
+		{Method: del, Path: "/v1/app/{name}", Handler: a.deleteApp},
+		{Method: post, Path: "/v1/app/{name}/_start", Handler: a.onApp(a.control.StartApp)},
+		{Method: post, Path: "/v1/app/{name}/_stop", Handler: a.onApp(a.control.StopApp)},
+		{Method: post, Path: "/v1/app/{name}/_restart", Handler: a.onApp(a.control.RestartApp)},
+		{Method: get, Path: "/v1/app/{name}/_explain", Handler: a.explain},
+		{Method: get, Path: "/v1/app/{name}/proc", Handler: a.appProcs},
+
+		{Method: get, Path: "/v1/app/{name}/choreo", Handler: a.getChoreo},
+		{Method: put, Path: "/v1/app/{name}/choreo", Handler: a.putChoreo},
+		{Method: get, Path: "/v1/app/{name}/_scale", Handler: a.getScale},
+		{Method: post, Path: "/v1/app/{name}/_scale", Handler: a.scale},
+		{Method: get, Path: "/v1/app/{name}/_query", Handler: a.getQuery},
+		{Method: post, Path: "/v1/app/{name}/_query", Handler: a.query},
+		{Method: get, Path: "/v1/choreo", Handler: a.listChoreos},
+
+		{Method: post, Path: "/v1/node/_search", Handler: a.searchNodes},
+		{Method: get, Path: "/v1/node/{id}", Handler: a.getNode},
+		{Method: del, Path: "/v1/node/{id}", Handler: a.forgetNode},
+		{Method: get, Path: "/v1/node/{id}/tag", Handler: a.getTags},
+		{Method: put, Path: "/v1/node/{id}/tag", Handler: a.putTags},
+		{Method: get, Path: "/v1/node/{id}/env", Handler: a.getEnvs},
+		{Method: put, Path: "/v1/node/{id}/env", Handler: a.putEnvs},
+		{Method: post, Path: "/v1/node/{id}/_drain", Handler: a.drain(true)},
+		{Method: post, Path: "/v1/node/{id}/_undrain", Handler: a.drain(false)},
+		{Method: get, Path: "/v1/node/{id}/manifest", Handler: a.getManifest},
+		{Method: put, Path: "/v1/node/{id}/manifest", Handler: a.putManifest},
+		{Method: post, Path: "/v1/node/{id}/manifest/{app}/_release", Handler: a.release},
+
+		{Method: get, Path: "/v1/node/{id}/proc", Handler: a.nodeProcs},
+		{Method: get, Path: "/v1/node/{id}/proc/{pid}", Handler: a.nodeProc},
+		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_kill", Handler: a.toAgent("_kill")},
+		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stdout", Handler: a.toAgent("_stdout")},
+		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stderr", Handler: a.toAgent("_stderr")},
+		{Method: get, Path: "/v1/proc", Handler: a.allProcs},
+
+		{Method: get, Path: "/v1/bucket", Handler: a.listBucket},
+		{Method: get, Path: "/v1/bucket/*", Handler: a.getKey},
+		{Method: put, Path: "/v1/bucket/*", Handler: a.putKey},
+		{Method: del, Path: "/v1/bucket/*", Handler: a.deleteKey},
+
+		{Method: get, Path: "/healthz", Handler: a.healthy},
+		{Method: get, Path: "/readyz", Handler: a.ready},
+	}
+}
+
+// healthy says that the process works; the bucket may be out of reach.
+func (a *api) healthy(w http.ResponseWriter, r *http.Request) error {
+	rest.WriteJSON(w, r, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ok"}, "")
+	return nil
+}
+
+// ready says whether the bucket was read once, so that reads are answered and decisions made.
+func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
+	var missing []string
+	for what, why := range a.control.Missing() {
+		missing = append(missing, what+" ("+why+")")
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return state.Errorf(state.Unavailable, "", "not ready; missing: %s", strings.Join(missing, ", "))
+	}
+	rest.WriteJSON(w, r, http.StatusOK, struct {
+		Status string `json:"status"`
+		Frozen string `json:"frozen,omitzero"`
+	}{"ready", a.control.Frozen()}, "")
+	return nil
+}
+
+// param gives a part of the path. chi matches the path as it was sent, so that it may hold escapes.
+func param(r *http.Request, name string) string {
+	raw := chi.URLParam(r, name)
+	if plain, err := url.PathUnescape(raw); err == nil {
+		return plain
+	}
+	return raw
+}
+
+// flag reads a query parameter that is true or false; false when it is not there, true when it has no value.
+func flag(r *http.Request, name string) (bool, error) {
+	values := r.URL.Query()
+	if !values.Has(name) {
+		return false, nil
+	}
+	text := values.Get(name)
+	b, err := strconv.ParseBool(text)
+	if err != nil && text != "" {
+		return false, state.Errorf(state.Invalid, "", "parameter %s must be true or false, not %q", name, text)
+	}
+	return b || text == "", nil
+}
+
+// number reads a query parameter from 0 to most.
+func number(r *http.Request, name string, def, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > most {
+		return 0, state.Errorf(state.Invalid, "", "parameter %s must be a number from 0 to %d, not %q", name, most, text)
+	}
+	return n, nil
+}
+
+// notFound is what a read of something that is not there gets.
+func notFound(what, name string) error {
+	return state.Errorf(state.NotFound, "", "there is no %s %q", what, name)
+}
+
+// unreadable answers for a stored document that could never be read: what is wrong with it, and how to mend it.
+func unreadable(key string, err error) error {
+	e := &state.Error{Code: state.Nonsense, Key: key, Message: "the stored document cannot be read; mend it, or replace it with PUT", Err: err}
+	var cause *state.Error
+	if errors.As(err, &cause) {
+		e.Problems, e.Err = cause.Problems, cause.Err
+	}
+	return e
+}
+
+// writeView answers with a document and what the master knows of it beside. The ETag is that of the document, for edits;
+// the view may change without it, so there is no 304.
+func writeView(w http.ResponseWriter, r *http.Request, status int, v any, etag state.ETag) {
+	if etag != "" {
+		w.Header().Set("ETag", rest.FormatETag(etag))
+	}
+	rest.WriteJSON(w, r, status, v, "")
+}
+
+// written gives the status of an edit: 201 for a new document.
+func written(created bool) int {
+	if created {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// location tells where a new document is.
+func location(w http.ResponseWriter, format string, args ...any) {
+	for i, arg := range args {
+		args[i] = url.PathEscape(fmt.Sprint(arg))
+	}
+	w.Header().Set("Location", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"stathub/master/control"
+	"stathub/state"
+	"stathub/web/rest"
+)
+
+// maxQuery bounds a node query, in bytes.
+const maxQuery = 64 << 10
+
+func (a *api) listChoreos(w http.ResponseWriter, r *http.Request) error {
+	rest.WriteJSON(w, r, http.StatusOK, a.control.Choreos(), "")
+	return nil
+}
+
+// choreoOf gives the choreography of an app that is there. Without one it has the default: every node, no process.
+func (a *api) choreoOf(name string) (control.Doc[state.Choreo], error) {
+	if a.control.App(name).ETag == "" {
+		return control.Doc[state.Choreo]{}, notFound("app", name)
+	}
+	doc := a.control.Choreo(name)
+	switch {
+	case doc.ETag == "":
+		doc.Value = &state.Choreo{App: name, Query: "*"}
+	case doc.Value == nil:
+		return doc, unreadable(state.KindChoreo.Key(name), doc.Err)
+	}
+	return doc, nil
+}
+
+func (a *api) getChoreo(w http.ResponseWriter, r *http.Request) error {
+	name := param(r, "name")
+	doc, err := a.choreoOf(name)
+	switch {
+	case err != nil:
+		return err
+	case doc.ETag == "":
+		return notFound("choreography of app", name)
+	}
+	writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+	return nil
+}
+
+func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
+	name := param(r, "name")
+	data, cond, err := readEdit(w, r)
+	if err != nil {
+		return err
+	}
+	doc, created, err := a.control.PutChoreo(r.Context(), name, cond, func(old *state.Choreo) (*state.Choreo, error) {
+		ch, err := decodeChoreo(name, data, old)
+		if err == nil {
+			err = a.control.CheckQuery(r.Context(), ch.Query)
+		}
+		return ch, err
+	})
+	if err != nil {
+		return err
+	}
+	if created {
+		location(w, "/v1/app/%s/choreo", name)
+	}
+	writeView(w, r, written(created), a.control.Choreo(name).Value, doc.ETag)
+	return nil
+}
+
+func decodeChoreo(name string, data []byte, old *state.Choreo) (*state.Choreo, error) {
+	key := state.KindChoreo.Key(name)
+	if old == nil {
+		return state.DecodeInput[state.Choreo](key, hide(data, known(nil, "dist")))
+	}
+	ch, err := state.DecodeInput[state.Choreo](key, hide(data, known(old.Extra, "dist")))
+	if err == nil {
+		ch.Extra = old.Extra
+	}
+	return ch, err
+}
+
+func (a *api) getScale(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.choreoOf(param(r, "name"))
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value.Scale, doc.ETag)
+	return nil
+}
+
+func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
+	data, err := rest.ReadBody(w, r, maxQuery)
+	if err != nil {
+		return err
+	}
+	text := strings.TrimSpace(string(data))
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return state.Errorf(state.Invalid, "", "the body must be the number of processes, such as 5, not %.40q", text)
+	}
+	doc, err := a.control.Scale(r.Context(), param(r, "name"), n)
+	if err != nil {
+		return err
+	}
+	writeView(w, r, http.StatusOK, a.control.Choreo(param(r, "name")).Value, doc.ETag)
+	return nil
+}
+
+func (a *api) getQuery(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.choreoOf(param(r, "name"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = io.WriteString(w, doc.Value.Query+"\n") // the client is gone: nobody is left to tell
+	return nil
+}
+
+func (a *api) query(w http.ResponseWriter, r *http.Request) error {
+	query, err := a.readQuery(w, r)
+	if err != nil {
+		return err
+	}
+	doc, err := a.control.SetQuery(r.Context(), param(r, "name"), query)
+	if err != nil {
+		return err
+	}
+	writeView(w, r, http.StatusOK, a.control.Choreo(param(r, "name")).Value, doc.ETag)
+	return nil
+}
+
+// readQuery gives the node query that is the body; an empty one is every node.
+func (a *api) readQuery(w http.ResponseWriter, r *http.Request) (string, error) {
+	data, err := rest.ReadBody(w, r, maxQuery)
+	if err != nil {
+		return "", err
+	}
+	query := strings.TrimSpace(string(data))
+	if query == "" {
+		query = "*"
+	}
+	return query, a.control.CheckQuery(r.Context(), query)
+}

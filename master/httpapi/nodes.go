@@ -1,0 +1,186 @@
+package httpapi
+
+import (
+	"math"
+	"net/http"
+
+	"stathub/master/control"
+	"stathub/master/index"
+	"stathub/state"
+	"stathub/web/rest"
+)
+
+// The page of a search: how many nodes when the request does not say, and at most.
+const (
+	defaultPage = 20
+	maxPage     = 10_000
+)
+
+func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
+	var page index.Options
+	var err error
+	if page.From, err = number(r, "from", 0, math.MaxInt32); err != nil {
+		return err
+	}
+	if page.Size, err = number(r, "size", defaultPage, maxPage); err != nil {
+		return err
+	}
+	if page.IncludeDown, err = flag(r, "includeDownNode"); err != nil {
+		return err
+	}
+	data, err := rest.ReadBody(w, r, maxQuery)
+	if err != nil {
+		return err
+	}
+	rows, total, err := a.control.SearchNodes(r.Context(), string(data), page)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, struct {
+		Total int           `json:"total"` // all nodes that match
+		Rows  []*state.Node `json:"rows"`  // those of this page
+	}{total, rows}, "")
+	return nil
+}
+
+// nodeOf gives a node that is there.
+func (a *api) nodeOf(r *http.Request) (control.Doc[state.Node], error) {
+	id := param(r, "id")
+	doc := a.control.Node(id)
+	switch {
+	case doc.ETag == "":
+		return doc, notFound("node", id)
+	case doc.Value == nil:
+		return doc, unreadable(state.KindNode.Key(id), doc.Err)
+	}
+	return doc, nil
+}
+
+func (a *api) getNode(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.nodeOf(r)
+	if err != nil {
+		return err
+	}
+	writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+	return nil
+}
+
+func (a *api) forgetNode(w http.ResponseWriter, r *http.Request) error {
+	if err := a.control.ForgetNode(r.Context(), param(r, "id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *api) getTags(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.nodeOf(r)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value.Tags, doc.ETag)
+	return nil
+}
+
+func (a *api) putTags(w http.ResponseWriter, r *http.Request) error {
+	data, cond, err := readEdit(w, r)
+	if err != nil {
+		return err
+	}
+	tags, err := state.DecodeInput[state.Tags]("", data)
+	if err != nil {
+		return err
+	}
+	doc, err := a.control.SetTags(r.Context(), param(r, "id"), *tags, cond)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value.Tags, doc.ETag)
+	return nil
+}
+
+func (a *api) getEnvs(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.nodeOf(r)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value.Envs, doc.ETag)
+	return nil
+}
+
+func (a *api) putEnvs(w http.ResponseWriter, r *http.Request) error {
+	data, cond, err := readEdit(w, r)
+	if err != nil {
+		return err
+	}
+	envs, err := state.DecodeInput[state.Envs]("", data)
+	if err != nil {
+		return err
+	}
+	doc, err := a.control.SetEnvs(r.Context(), param(r, "id"), *envs, cond)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value.Envs, doc.ETag)
+	return nil
+}
+
+func (a *api) drain(drain bool) rest.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		doc, err := a.control.SetDrain(r.Context(), param(r, "id"), drain)
+		if err != nil {
+			return err
+		}
+		writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+		return nil
+	}
+}
+
+func (a *api) getManifest(w http.ResponseWriter, r *http.Request) error {
+	id := param(r, "id")
+	doc := a.control.Manifest(id)
+	switch {
+	case doc.ETag == "":
+		return notFound("manifest of node", id)
+	case doc.Err != nil:
+		return unreadable(state.KindManifest.Key(id), doc.Err)
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value, doc.ETag)
+	return nil
+}
+
+func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
+	id := param(r, "id")
+	if a.control.Node(id).ETag == "" && a.control.Manifest(id).ETag == "" {
+		return notFound("node", id)
+	}
+	data, cond, err := readEdit(w, r)
+	if err != nil {
+		return err
+	}
+	key := state.KindManifest.Key(id)
+	doc, created, err := a.control.PutManifest(r.Context(), id, cond, func(old *state.Manifest) (*state.Manifest, error) {
+		if old == nil {
+			return state.DecodeInput[state.Manifest](key, data)
+		}
+		m, err := state.DecodeInput[state.Manifest](key, hide(data, known(old.Extra)))
+		if err == nil {
+			m.Extra = old.Extra
+		}
+		return m, err
+	})
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, written(created), doc.Value, doc.ETag)
+	return nil
+}
+
+func (a *api) release(w http.ResponseWriter, r *http.Request) error {
+	doc, err := a.control.ReleaseEntry(r.Context(), param(r, "id"), param(r, "app"))
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, doc.Value, doc.ETag)
+	return nil
+}

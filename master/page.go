@@ -1,0 +1,33 @@
+package master
+
+import (
+	"net/url"
+
+	"stathub/master/control"
+	"stathub/web"
+)
+
+// cluster is what the console's first page shows at this moment.
+func cluster(mind *control.Controller, bucket string) web.Cluster {
+	c := web.Cluster{Bucket: bucket, Problem: mind.Outage(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+	statuses := mind.Statuses()
+	for _, name := range mind.AppNames() {
+		s := statuses[name]
+		app := web.App{Name: name, State: string(s.State), Wanted: s.Wanted, Running: s.Running}
+		for _, r := range s.Reasons {
+			app.Reasons = append(app.Reasons, r.Message)
+		}
+		c.Apps = append(c.Apps, app)
+	}
+	return c
+}
+
+// bucketName is the bucket's URL without what may be secret.
+func bucketName(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery = nil, ""
+	return u.String()
+}
