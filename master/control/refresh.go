@@ -23,7 +23,9 @@ func (c *Controller) refresh(ctx context.Context) {
 		}
 	}
 	wg.Wait()
-	if due[state.KindHeartbeat] { // after the records: their states are where the judgement starts
+	// Heartbeats come after the records, whose states are where the judgement starts. A new report may be the first sign
+	// of an agent: its heartbeat is then there, too.
+	if due[state.KindHeartbeat] || due[state.KindReport] {
 		c.listen(ctx)
 	}
 }

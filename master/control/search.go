@@ -2,8 +2,10 @@ package control
 
 import (
 	"context"
+	"errors"
 
 	"stathub/master/index"
+	"stathub/master/query"
 	"stathub/state"
 )
 
@@ -55,10 +57,10 @@ func (c *Controller) unindexed() (puts []*state.Node, now map[string]indexedAs) 
 
 // SearchNodes gives the nodes that match a query, a page of them, by hostname and id. A malformed query is code Invalid
 // with the column.
-func (c *Controller) SearchNodes(ctx context.Context, query string, page index.Options) (rows []*state.Node, total int, err error) {
-	found, err := c.index.Search(ctx, query, page)
+func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Options) (rows []*state.Node, total int, err error) {
+	found, err := c.index.Search(ctx, text, page)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, queryError(err)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -72,7 +74,16 @@ func (c *Controller) SearchNodes(ctx context.Context, query string, page index.O
 }
 
 // CheckQuery says what is wrong with a node query, code Invalid with the column.
-func (c *Controller) CheckQuery(ctx context.Context, query string) error {
-	_, err := c.index.Search(ctx, query, index.Options{Size: 1})
-	return err
+func (c *Controller) CheckQuery(ctx context.Context, text string) error {
+	_, err := c.index.Search(ctx, text, index.Options{Size: 1})
+	return queryError(err)
+}
+
+// queryError gives the error of a malformed query the form of those of documents.
+func queryError(err error) error {
+	var bad *query.Error
+	if !errors.As(err, &bad) {
+		return err
+	}
+	return &state.Error{Code: state.Invalid, Message: "cannot read the query", Problems: []state.Problem{bad.Problem()}}
 }
