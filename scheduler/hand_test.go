@@ -75,12 +75,6 @@ func TestManifestsLeftAlone(t *testing.T) {
 			w.settle(t)
 			c.change(w)
 			w.Choreos["web"].Scale = 3
-			if m := w.Manifests["n1"].Manifest; m == nil {
-				w.Manifests["n1"] = Current{Manifest: nil, Unreadable: w.Manifests["n1"].Unreadable}
-			}
-			if cur := w.Manifests["n1"]; cur.Manifest == nil && !cur.Unreadable {
-				delete(w.Manifests, "n1")
-			}
 			p := Schedule(w.Input)
 			wantNote(t, p, NoteHeld, "n1", "")
 			if p.Manifests["n1"] != nil {
@@ -90,9 +84,6 @@ func TestManifestsLeftAlone(t *testing.T) {
 				t.Errorf("status %+v", p.Apps["web"])
 			}
 			w.apply(t, p)
-			if cur := w.Manifests["n1"]; cur.Manifest == nil {
-				delete(w.Manifests, "n1")
-			}
 			wantCounts(t, w, "web", c.want)
 		})
 	}
@@ -129,6 +120,7 @@ func TestRewriting(t *testing.T) {
 	w.app("a", 1)
 	w.app("c", 1)
 	w.Apps["b"].Envs = map[string]string{"X": "1"}
+	w.Apps["b"].RestartToken = "again"
 	w.settle(t)
 	m = w.Manifests["n1"].Manifest
 	if m.Generation != 2 || string(m.Extra) != `{"future":1}` || m.Envs["REGION"] != "east" || len(m.Apps) != 3 {
@@ -139,7 +131,7 @@ func TestRewriting(t *testing.T) {
 			t.Errorf("entry %d is %s, want %s", i, m.Apps[i].App.Name, name)
 		}
 	}
-	if e := m.Apps[0]; string(e.Extra) != `{"entryFuture":12345678901234567890}` || e.App.Envs["X"] != "1" || e.Owner != state.OwnerMaster {
+	if e := m.Apps[0]; string(e.Extra) != `{"entryFuture":12345678901234567890}` || e.App.Envs["X"] != "1" || e.RestartToken != "again" || e.Owner != state.OwnerMaster {
 		t.Errorf("entry %s", state.Encode(e))
 	}
 }

@@ -18,6 +18,7 @@ type job struct {
 	i      int
 	name   string
 	app    *state.App    // nil: no readable document. Else as an entry holds it
+	token  string        // the restart token
 	choreo *state.Choreo // nil: no readable document
 	broken string
 	mode   mode
@@ -25,7 +26,6 @@ type job struct {
 	ports  []int // fixed ones
 	places []*place
 	live   int // instances that count as placed
-	wanted int
 }
 
 // place is an app on a node.
@@ -61,7 +61,7 @@ func (pl *place) set(n int) {
 func newJob(i int, name string, in *Input) *job {
 	j := &job{i: i, name: name, choreo: in.Choreos[name], broken: in.Broken[name]}
 	if app := in.Apps[name]; app != nil {
-		j.app = canonical(app)
+		j.app, j.token = canonical(app), app.RestartToken
 		j.ports = fixedPorts(app)
 	}
 	switch {
@@ -78,7 +78,7 @@ func newJob(i int, name string, in *Input) *job {
 // canonical gives the app as it reads back from a manifest, so that equal apps are equal values.
 func canonical(app *state.App) *state.App {
 	spec := *app
-	spec.Deleted, spec.Start = false, true
+	spec.Deleted, spec.Start, spec.RestartToken = false, true, "" // the token is a member of the entry
 	read, err := state.Decode[state.App]("", state.Encode(&spec))
 	if err != nil {
 		return &spec // comparing by digest still works, it only costs more

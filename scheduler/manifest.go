@@ -79,7 +79,7 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 // render writes the app as it is now into a copy of an entry of the master's. Members that are not known stay.
 func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEntry {
 	e := *old
-	e.App, e.Count, e.Owner = *pl.job.app, pl.n, state.OwnerMaster
+	e.App, e.Count, e.RestartToken, e.Owner = *pl.job.app, pl.n, pl.job.token, state.OwnerMaster
 	e.RestartToken, e.App.RestartToken = e.App.RestartToken, "" // an agent looks for it beside the app
 	if pl.job.choreo != nil {
 		e.Schedule = pl.job.choreo.Schedule
