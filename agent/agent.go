@@ -1,0 +1,206 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"stathub/agent/artifact"
+	"stathub/agent/host"
+	"stathub/agent/proc"
+	"stathub/agent/supervise"
+	"stathub/state"
+	"stathub/state/option"
+	"stathub/web/rest"
+
+	// The buckets that --state.url may name.
+	_ "stathub/state/blobstore"
+	_ "stathub/state/dirstore"
+	_ "stathub/state/httpstore"
+	_ "stathub/state/memstore"
+)
+
+// Main is the program: it reads the options, runs until SIGINT or SIGTERM, and gives the exit code: 0 for a clean end,
+// 1 for a failure, 2 for options that cannot be understood.
+func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	o, err := ParseOptions(args, getenv)
+	switch {
+	case errors.Is(err, option.ErrHelp):
+		fmt.Fprint(stdout, table(&o).Usage())
+		return 0
+	case errors.Is(err, option.ErrVersion):
+		fmt.Fprintln(stdout, "stathub-agent", Version)
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "stathub-agent:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := Run(ctx, o, log); err != nil {
+		fmt.Fprintln(stderr, "stathub-agent:", err)
+		return 1
+	}
+	return 0
+}
+
+// Run runs an agent until ctx ends; then its instances go on running, unless StopOnExit. An error is one of the start,
+// such as a port in use (named with its flag), or of the end; what goes wrong in between is logged and reported.
+func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
+	var ends cleanups
+	defer func() { err = errors.Join(err, ends.run()) }()
+
+	lock, err := lockStore(o.StoreDirectory)
+	if err != nil {
+		return err
+	}
+	ends.add("let go of the store directory", lock.Close)
+	// Nothing is served before the instances are adopted, but a port in use has to be known before anything is touched.
+	listener, err := listen(o)
+	if err != nil {
+		return err
+	}
+	ends.add("close the listener", func() error { return closed(listener.Close()) })
+	store, err := state.Open(ctx, o.stateURL())
+	if err != nil {
+		return fmt.Errorf("cannot open the bucket (--state.url, --master.address): %w", err)
+	}
+	ends.add("close the bucket", store.Close)
+	runner, err := proc.NewRunner()
+	if err != nil {
+		return err
+	}
+	ends.add("stop watching processes", runner.Close)
+	cache, err := artifact.Open(filepath.Join(o.StoreDirectory, "cache"), store)
+	if err != nil {
+		return err
+	}
+	address := o.address(listener.Addr())
+	hostname, _ := os.Hostname()
+	sv := supervise.New(supervise.Options{
+		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
+		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: []string{}, Version: Version,
+		Poll: o.poll(), Heartbeat: o.Heartbeat, StopOnExit: o.StopOnExit, Log: log,
+	})
+	return serve(ctx, o, sv, listener, address, log)
+}
+
+// closed takes "closed already" off an error: the server closes its listener too.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func factsAt(address string) func(context.Context) (state.Facts, error) {
+	return func(ctx context.Context) (state.Facts, error) {
+		f, err := host.Facts(ctx)
+		f.AgentAddress = address
+		return f, err
+	}
+}
+
+func listen(o Options) (net.Listener, error) {
+	address := net.JoinHostPort(o.ServerAddress, strconv.Itoa(o.ServerPort))
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another port with --server.port, or address with --server.address", address, err)
+	}
+	return l, nil
+}
+
+// address is the agent's URL as others reach it: the one that was given, else the bound address, else the machine's
+// first address that is not loopback.
+func (o *Options) address(bound net.Addr) string {
+	if o.AgentAddress != "" {
+		return o.AgentAddress
+	}
+	name, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(name); ip != nil && ip.IsUnspecified() {
+		if name = host.FirstAddress(); name == "" {
+			name = defaultAddress
+		}
+	}
+	return "http://" + net.JoinHostPort(name, port)
+}
+
+// shutdownGrace is how long requests under way get at the end.
+const shutdownGrace = 3 * time.Second
+
+// serve supervises, and serves the page and the API, until ctx ends or one of the two fails.
+func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Listener, address string, log *slog.Logger) error {
+	tell(o, l, address, log)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	supervised := make(chan error, 1)
+	go func() {
+		err := sv.Run(ctx)
+		cancel(err)
+		supervised <- err
+	}()
+	server := rest.NewServer(handler(o, sv, rest.LoopbackAddr(l.Addr()), log), log)
+	served := make(chan error, 1)
+	go func() {
+		err := server.Serve(l)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		cancel(err)
+		served <- err
+	}()
+	<-ctx.Done()
+	err := <-supervised // answers to the last: what stops can be watched
+	grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer done()
+	if server.Shutdown(grace) != nil {
+		_ = server.Close() // somebody follows a log
+	}
+	return errors.Join(err, <-served)
+}
+
+// tell says at the start who the agent is, and what its owner should know.
+func tell(o Options, l net.Listener, address string, log *slog.Logger) {
+	log.Info("agent", "version", Version, "node", o.NodeID, "page", address, "listening", l.Addr().String(), "store", o.StoreDirectory)
+	if !rest.LoopbackAddr(l.Addr()) {
+		log.Warn("the agent listens beyond this machine, and there is no sign-in yet: whoever reaches it can stop processes",
+			"listening", l.Addr().String())
+	}
+	if o.Standalone() {
+		log.Info("standalone: no master, the store directory is the bucket; " + o.howToStart())
+	}
+}
+
+// cleanups are what has to be undone, in reverse order.
+type cleanups []cleanup
+
+type cleanup struct {
+	name string
+	run  func() error
+}
+
+func (c *cleanups) add(name string, run func() error) { *c = append(*c, cleanup{name, run}) }
+
+func (c cleanups) run() error {
+	var errs []error
+	for i := len(c) - 1; i >= 0; i-- {
+		if err := c[i].run(); err != nil {
+			errs = append(errs, fmt.Errorf("cannot %s: %w", c[i].name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,173 @@
+// Package converge decides what an agent does next: a pure function of what the manifest asks for, what was observed,
+// and the time. It acts on nothing, so every decision can be replayed.
+package converge
+
+import (
+	"slices"
+	"time"
+
+	"stathub/state"
+)
+
+// Desired is what the last good manifest asks for. It is not changed once made: IDs and Wants belong together.
+type Desired struct {
+	// Known says that a manifest was read at least once. Without one nothing is stopped and nothing is started (law 1).
+	Known bool
+	// Halt says that the agent ends and takes its processes along: all are stopped, none is started or forgotten.
+	Halt  bool
+	IDs   []string         // the order of starts
+	Wants map[string]*Want // by instance ID
+}
+
+// Want is one instance that is to exist.
+type Want struct {
+	Spec   string // state.SpecSum
+	Policy Policy
+	Hold   string // not empty: why the instance is not to be started (nor stopped) for now
+}
+
+// Observed is what the agent knows of each instance, by instance ID.
+type Observed map[string]*Have
+
+// Have is one instance as it was observed. The zero value is an instance that was never tried.
+type Have struct {
+	State    state.InstanceState // "" counts as Stopped
+	Reason   string              // of the state
+	Spec     string              // what its process, or its last try, was made from; "" is unknown
+	Failures int                 // ends in a row, each before state.GoodRunning of running
+	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
+}
+
+// End is an end that nobody asked for: an exit, or a start that failed.
+type End struct {
+	At      time.Time
+	Failed  bool   // not an exit with code 0
+	Started bool   // false: it never came up
+	What    string // for people: "exit code 1", "port 8080 is in use"
+}
+
+// Kind is what an action does.
+type Kind string
+
+// The kinds of actions.
+const (
+	Start  Kind = "start"  // make a process; there is none
+	Stop   Kind = "stop"   // end the process, or the try to make one
+	Forget Kind = "forget" // drop all that is kept of an instance that has no process
+	Settle Kind = "settle" // take State and Reason; nothing is done
+)
+
+// Action is one thing to do for one instance, and why.
+type Action struct {
+	Kind   Kind
+	ID     string
+	Reason string
+	State  state.InstanceState // of Settle
+}
+
+// Plan is what to do now, in this order: stops and what needs no process first, then starts in the order of the
+// manifest. Wake is when time alone will bring more to do; zero is never.
+type Plan struct {
+	Actions []Action
+	Wake    time.Time
+}
+
+// Diff plans for all instances.
+func Diff(desired Desired, observed Observed, now time.Time) Plan {
+	var plan Plan
+	var starts []Action
+	add := func(id string) {
+		action, wake := One(desired, id, observed[id], now)
+		if action.Kind == Start {
+			starts = append(starts, action)
+		} else if action.Kind != "" {
+			plan.Actions = append(plan.Actions, action)
+		}
+		if !wake.IsZero() && (plan.Wake.IsZero() || wake.Before(plan.Wake)) {
+			plan.Wake = wake
+		}
+	}
+	var gone []string
+	for id := range observed {
+		if desired.Wants[id] == nil {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	for _, id := range gone {
+		add(id)
+	}
+	for _, id := range desired.IDs {
+		add(id)
+	}
+	plan.Actions = append(plan.Actions, starts...)
+	return plan
+}
+
+// One plans for one instance: at most one action (its Kind is empty when there is none), and when to look again. have is
+// nil when nothing is known of the instance.
+func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Time) {
+	if have == nil {
+		have = &Have{}
+	}
+	want := desired.Wants[id]
+	switch {
+	case desired.Halt:
+		if active(have.State) {
+			return Action{Kind: Stop, ID: id, Reason: "the agent stops"}, time.Time{}
+		}
+		return Action{}, time.Time{}
+	case !desired.Known, have.State == state.Stopping:
+		return Action{}, time.Time{}
+	case want == nil && active(have.State):
+		return Action{Kind: Stop, ID: id, Reason: "no longer in the manifest"}, time.Time{}
+	case want == nil:
+		return Action{Kind: Forget, ID: id, Reason: "no longer in the manifest"}, time.Time{}
+	case active(have.State):
+		// An unknown spec is not a changed one: unsure means hands off (law 4).
+		if have.Spec != "" && have.Spec != want.Spec && want.Hold == "" {
+			return Action{Kind: Stop, ID: id, Reason: "its specification changed"}, time.Time{}
+		}
+		return Action{}, time.Time{}
+	case want.Hold != "":
+		return settle(id, have, state.Waiting, want.Hold), time.Time{}
+	default:
+		return idle(want, id, have, now)
+	}
+}
+
+// idle decides for a wanted instance that has no process.
+func idle(want *Want, id string, have *Have, now time.Time) (Action, time.Time) {
+	start := func(reason string) (Action, time.Time) {
+		return Action{Kind: Start, ID: id, Reason: reason}, time.Time{}
+	}
+	end := have.Ended
+	switch {
+	case end == nil:
+		return start("in the manifest")
+	case have.Spec != want.Spec:
+		return start("its specification changed")
+	}
+	if final := want.Policy.final(end); final != "" {
+		return settle(id, have, final, end.What), time.Time{}
+	}
+	delay := want.Policy.delay(have.Failures, end.Started)
+	due := end.At.Add(delay)
+	// A clock that was set back would make the wait longer than it was meant to be.
+	if !now.Before(due) || now.Before(end.At) {
+		return start("it ended: " + end.What)
+	}
+	return settle(id, have, state.Backoff, end.What+"; next try after "+delay.String()), due
+}
+
+func settle(id string, have *Have, to state.InstanceState, reason string) Action {
+	if have.State == to && have.Reason == reason {
+		return Action{}
+	}
+	return Action{Kind: Settle, ID: id, State: to, Reason: reason}
+}
+
+// active reports whether there is a process, or a try to make one.
+func active(s state.InstanceState) bool {
+	return s.Live() || s == state.Fetching || s == state.Starting
+}

@@ -1,0 +1,72 @@
+package supervise
+
+import (
+	"stathub/agent/converge"
+	"stathub/state"
+)
+
+// desired is a manifest made ready for deciding: the sums of all specs are worked out once per manifest. It is never
+// changed once made.
+type desired struct {
+	converge.Desired
+	manifest *state.Manifest
+	specs    map[string]*spec // by instance ID
+}
+
+// spec is what an instance is started from.
+type spec struct {
+	app      *state.App
+	nodeEnvs map[string]string
+}
+
+func noManifest() *desired { return &desired{} }
+
+// holdScheduled is why an entry with a schedule is not kept running.
+const holdScheduled = "scheduled jobs are not run by this agent version"
+
+// compile makes a manifest ready. The node's own name is the agent's, not the document's.
+func compile(node string, m *state.Manifest) *desired {
+	d := &desired{
+		Desired:  converge.Desired{Known: true, Wants: map[string]*converge.Want{}},
+		manifest: m, specs: map[string]*spec{},
+	}
+	for k := range m.Apps {
+		e := &m.Apps[k]
+		want := &converge.Want{Spec: state.SpecSum(m, e)}
+		want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.App.RestartPolicy()
+		if e.Schedule != nil {
+			want.Hold = holdScheduled
+		}
+		from := &spec{app: &e.App, nodeEnvs: m.Envs}
+		for n := range e.Count {
+			id := state.InstanceID(node, e.App.Name, n)
+			d.IDs = append(d.IDs, id)
+			d.Wants[id], d.specs[id] = want, from
+		}
+	}
+	return d
+}
+
+// follow makes a manifest the one to follow, and brings the node in line with it.
+func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
+	s.status = status
+	if s.desired.Halt || s.desired.Known && !d.Known {
+		return
+	}
+	s.desired = d
+	s.changed()
+	for id, i := range s.instances {
+		// A running process keeps its spec, but how it is to be stopped follows the manifest.
+		if from := d.specs[id]; from != nil {
+			i.killSignal, i.killTimeout = from.app.KillSignal, from.app.KillTimeout()
+		}
+	}
+	s.convergeAll()
+}
+
+// Manifest gives the manifest that is followed, nil if there never was one, and what is wrong with a newer one. The
+// caller must not change it.
+func (s *Supervisor) Manifest() (m *state.Manifest, status state.ManifestStatus) {
+	s.call(func() { m, status = s.desired.manifest, s.status })
+	return m, status
+}

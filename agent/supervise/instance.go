@@ -1,0 +1,229 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stathub/agent/converge"
+	"stathub/agent/proc"
+	"stathub/state"
+)
+
+// instance is one instance of an app, from its first try until it is forgotten. The loop owns it.
+type instance struct {
+	id, app string
+	n       int
+	have    converge.Have
+	gen     int64 // counts tries; effects of an earlier one are ignored
+
+	proc      proc.Identity      // zero: no process
+	ended     chan struct{}      // closed at the process's exit
+	cancel    context.CancelFunc // calls off the try under way
+	startedAt time.Time
+	ports     []int // of the last start; kept for the next one
+	artifacts []state.ArtifactState
+	restarts  int
+	lastPID   int
+	lastExit  *state.Exit
+	blockedBy string // the instance that holds a port which this one needs
+	logged    string // the last failure that was logged
+
+	killSignal  int
+	killTimeout time.Duration
+}
+
+func (i *instance) trying() bool {
+	return i.have.State == state.Fetching || i.have.State == state.Starting
+}
+
+func (i *instance) set(to state.InstanceState, reason string) {
+	i.have.State, i.have.Reason = to, reason
+}
+
+// convergeAll brings every instance in line with the manifest.
+func (s *Supervisor) convergeAll() {
+	plan := converge.Diff(s.desired.Desired, s.observed, time.Now())
+	s.wake = plan.Wake
+	for _, a := range plan.Actions {
+		s.execute(a)
+	}
+}
+
+// convergeOne does so for one instance, without a look at the others.
+func (s *Supervisor) convergeOne(id string) {
+	action, wake := converge.One(s.desired.Desired, id, s.observed[id], time.Now())
+	if !wake.IsZero() && (s.wake.IsZero() || wake.Before(s.wake)) {
+		s.wake = wake
+	}
+	s.execute(action)
+}
+
+func (s *Supervisor) execute(a converge.Action) {
+	i := s.instances[a.ID]
+	if i == nil && a.Kind != "" {
+		i = s.newInstance(a.ID)
+	}
+	switch a.Kind {
+	case converge.Start:
+		s.start(i)
+	case converge.Stop:
+		s.stop(i, a.Reason)
+	case converge.Forget:
+		s.forget(i)
+	case converge.Settle:
+		i.set(a.State, a.Reason)
+		s.keep(i)
+	}
+}
+
+func (s *Supervisor) newInstance(id string) *instance {
+	i := &instance{id: id, killSignal: state.DefaultKillSignal, killTimeout: state.DefaultKillTimeout}
+	_, i.app, i.n, _ = parseID(id)
+	s.instances[id], s.observed[id] = i, &i.have
+	return i
+}
+
+// keep notes what changed: in the record on disk, and for the report.
+func (s *Supervisor) keep(i *instance) {
+	s.runs.put(i)
+	s.changed()
+}
+
+// started takes the result of a try.
+func (s *Supervisor) started(i *instance, gen int64, r launched) {
+	if i.gen != gen {
+		return
+	}
+	i.cancel()
+	if r.err != nil {
+		s.startFailed(i, r)
+		return
+	}
+	i.proc, i.lastPID, i.ended = r.id, r.id.PID, make(chan struct{})
+	i.startedAt, i.ports, i.artifacts = r.at, r.ports, r.artifacts
+	i.set(state.Running, r.note)
+	s.byProc[i.proc] = i
+	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports, "note", r.note)
+	s.keep(i)
+	if exit, ok := s.early[i.proc]; ok {
+		delete(s.early, i.proc)
+		s.exited(proc.Exited{ID: r.id, Exit: exit})
+		return
+	}
+	s.convergeOne(i.id) // the manifest may have changed while it started
+}
+
+func (s *Supervisor) startFailed(i *instance, r launched) {
+	i.proc = proc.Identity{}
+	if errors.Is(r.err, context.Canceled) {
+		i.have.Ended = nil
+		i.set(state.Stopped, "its start was called off")
+	} else {
+		what := r.err.Error()
+		i.blockedBy = r.blockedBy
+		i.have.Failures = converge.Failures(i.have.Failures, 0)
+		i.have.Ended = &converge.End{At: time.Now(), Failed: true, What: what}
+		i.lastExit = &state.Exit{Code: -1, At: time.Now().UTC().Truncate(time.Second), Reason: what}
+		i.set(state.Stopped, what)
+		s.logOnce(i, "cannot start", what)
+	}
+	s.convergeOne(i.id)
+	s.keep(i)
+}
+
+// logOnce warns of a failure unless it is the one that was logged last.
+func (s *Supervisor) logOnce(i *instance, event, what string) {
+	level := s.log.Warn
+	if i.logged == event+what {
+		level = s.log.Debug
+	}
+	i.logged = event + what
+	level(event, "instance", i.id, "reason", what)
+}
+
+// exited takes the exit of a process. What it leaves behind is cleared away before anything else happens.
+func (s *Supervisor) exited(e proc.Exited) {
+	i := s.byProc[e.ID]
+	if i == nil {
+		s.early[e.ID] = e.Exit // its start is about to be told
+		return
+	}
+	delete(s.byProc, e.ID)
+	delete(s.unwatched, e.ID)
+	close(i.ended)
+	exit := state.Exit{Code: e.Exit.Code, Signal: e.Exit.Signal, At: e.Exit.At.UTC(), Reason: e.Exit.String()}
+	if !e.Exit.Known || exit.Signal != 0 {
+		exit.Code = -1
+	}
+	i.lastExit = &exit
+	if i.have.State == state.Stopping {
+		s.log.Info("stopped", "instance", i.id, "pid", e.ID.PID, "exit", exit.Reason)
+		return // the stop's own effect goes on
+	}
+	i.have.Failures = converge.Failures(i.have.Failures, e.Exit.At.Sub(i.startedAt))
+	failed := !e.Exit.Known || exit.Signal != 0 || exit.Code != 0
+	i.have.Ended = &converge.End{At: e.Exit.At, Failed: failed, Started: true, What: exit.Reason}
+	i.set(state.Stopping, "clearing up after its end")
+	s.logOnce(i, "ended", exit.Reason)
+	s.work.Go(func() {
+		s.clear(e.ID, i.id)
+		s.post(func() { s.stopped(i, i.gen) })
+	})
+}
+
+// stopped comes when nothing is left of a process.
+func (s *Supervisor) stopped(i *instance, gen int64) {
+	if i.gen != gen || i.have.State != state.Stopping {
+		return
+	}
+	i.proc, i.ended = proc.Identity{}, nil
+	i.set(state.Stopped, "")
+	s.convergeOne(i.id)
+	s.keep(i)
+}
+
+// Kill sends a signal to the process group of the instance whose first process is pid; what happens then is up to its
+// restart policy. NotFound when no instance has that process, Invalid for a number that is no signal.
+func (s *Supervisor) Kill(_ context.Context, pid, signal int) error {
+	if signal < 1 || signal > 64 {
+		return state.Errorf(state.Invalid, "", "signal %d: must be a number from 1 to 64; 15 is SIGTERM, 9 is SIGKILL", signal)
+	}
+	var id proc.Identity
+	s.call(func() {
+		for _, i := range s.instances {
+			if i.proc.PID == pid && pid != 0 {
+				id = i.proc
+			}
+		}
+	})
+	if id.PID == 0 {
+		return state.Errorf(state.NotFound, fmt.Sprint(pid), "no instance on this node has a process %d", pid)
+	}
+	err := s.opts.Runner.Signal(id, signal)
+	if errors.Is(err, proc.ErrGone) {
+		return state.Errorf(state.NotFound, fmt.Sprint(pid), "%w", err)
+	}
+	return err
+}
+
+// LogPath gives the file that holds the output of the instance whose process is, or last was, pid. stream is stdout or
+// stderr, else Invalid; NotFound when no instance has had that process.
+func (s *Supervisor) LogPath(pid int, stream string) (string, error) {
+	if stream != "stdout" && stream != "stderr" {
+		return "", state.Errorf(state.Invalid, stream, "want stdout or stderr")
+	}
+	path := ""
+	s.call(func() {
+		for _, i := range s.instances {
+			if i.lastPID == pid && pid != 0 {
+				path = s.paths.log(i.app, i.n, stream)
+			}
+		}
+	})
+	if path == "" {
+		return "", state.Errorf(state.NotFound, fmt.Sprint(pid), "no instance on this node has a process %d", pid)
+	}
+	return path, nil
+}

@@ -1,0 +1,91 @@
+package supervise
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	"stathub/agent/artifact"
+	"stathub/agent/proc"
+	"stathub/state"
+)
+
+// Runner is what a Supervisor needs of the operating system; *proc.Runner has the contract of each method.
+type Runner interface {
+	Start(proc.Spec) (proc.Identity, error)
+	Adopt(proc.Identity) error
+	Exits() <-chan proc.Exited
+	Signal(id proc.Identity, sig int) error
+	Kill(id proc.Identity) error
+	Leftovers(marker string) []proc.Identity
+	Find(prefix string) ([]proc.Found, error)
+	InspectAll(ids []proc.Identity) (map[proc.Identity]proc.Info, error)
+}
+
+// Artifacts fetches what uris name; *artifact.Cache has the contract.
+type Artifacts interface {
+	Fetch(ctx context.Context, uri string) (artifact.File, error)
+	Place(ctx context.Context, files []artifact.File, dir string) error
+}
+
+// Options say what to supervise, and with what. Node, Dir, Store, Runner and Artifacts are needed; zero values of the
+// others stand for the defaults given. The Supervisor closes none of them.
+type Options struct {
+	Node      string // a name that state.CheckName accepts
+	Dir       string // the store directory, absolute; the caller holds its lock
+	Store     state.Store
+	Runner    Runner
+	Artifacts Artifacts
+
+	Facts     func(context.Context) (state.Facts, error) // default: none
+	Hostname  string                                     // NODE_HOSTNAME
+	Tags      []string                                   // the first tags of a new node
+	Isolation []string
+	Version   string
+
+	Poll       time.Duration // of the manifest; default 5 s
+	Heartbeat  time.Duration // default 10 s
+	Deadline   time.Duration // of each request to the store; default 30 s
+	StopOnExit bool          // the processes end with the agent
+
+	Environ []string                                 // what processes inherit, STATHUB_ variables left out; default os.Environ()
+	Log     *slog.Logger                             // default slog.Default()
+	Jitter  func() float64                           // 0 to 1, spreads polls; default random
+	Listen  func(port int) (net.Listener, error)     // tries a port out, 0 for any; default every address of the machine
+	ToArgv  func(string, []string) ([]string, error) // default proc.ShellArgv
+}
+
+func (o Options) withDefaults() Options {
+	if o.Facts == nil {
+		o.Facts = func(context.Context) (state.Facts, error) { return state.Facts{}, nil }
+	}
+	o.Poll = positive(o.Poll, 5*time.Second)
+	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)
+	o.Deadline = positive(o.Deadline, 30*time.Second)
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.Listen == nil {
+		o.Listen = listenEverywhere
+	}
+	if o.ToArgv == nil {
+		o.ToArgv = proc.ShellArgv
+	}
+	return o
+}
+
+func positive(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}

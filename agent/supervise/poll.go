@@ -1,0 +1,163 @@
+package supervise
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"stathub/state"
+)
+
+// poller reads the manifest whenever it may have changed.
+type poller struct {
+	s    *Supervisor
+	key  string
+	seen state.ETag // of the last revision that was read, good or bad
+	good state.ManifestStatus
+	term int64 // of the manifest that is followed
+	once once
+}
+
+func newPoller(s *Supervisor) *poller {
+	p := &poller{s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, once: once{log: s.log}}
+	if s.desired.manifest != nil {
+		p.term = s.desired.manifest.Term
+	}
+	return p
+}
+
+// run polls until ctx ends: at the store's hints, and every Poll, give or take a fifth, so that many agents spread out.
+func (p *poller) run(ctx context.Context) {
+	hints := p.s.opts.Store.Watch(ctx, p.key)
+	for {
+		p.poll(ctx)
+		spread := 1 + 0.4*(p.s.opts.Jitter()-0.5)
+		timer := time.NewTimer(time.Duration(float64(p.s.opts.Poll) * spread))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case _, ok := <-hints:
+			if !ok {
+				hints = nil // the store has no more; the poll is the truth anyway
+			}
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// poll reads the manifest once. Only one that can be read and is not of an older term changes anything (law 1).
+func (p *poller) poll(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
+	defer cancel()
+	data, entry, err := state.Read(limited, p.s.opts.Store, p.key, p.seen, state.MaxDocument)
+	if ctx.Err() != nil {
+		return
+	}
+	switch code := state.CodeOf(err); code {
+	case state.NotModified:
+		p.reached()
+	case state.NotFound:
+		p.seen = ""
+		p.reached()
+		p.report(nil)
+	case state.Unavailable, state.Denied:
+		p.once.warn("store", "cannot read the manifest; going on with the last good one", err)
+		p.s.post(func() { p.s.trouble("manifest store", "cannot read the manifest: "+err.Error()) })
+	default:
+		p.reached()
+		p.seen = entry.ETag
+		p.take(data, entry.ETag, err)
+	}
+}
+
+// reached clears the trouble of a store that did not answer.
+func (p *poller) reached() {
+	if p.once.clear("store") {
+		p.s.log.Info("the bucket is in reach again")
+	}
+	p.s.post(func() {
+		if p.s.troubles["manifest store"] != nil {
+			p.s.trouble("manifest store")
+		}
+	})
+}
+
+// take judges a revision that was not seen before.
+func (p *poller) take(data []byte, etag state.ETag, err error) {
+	var m *state.Manifest
+	if err == nil {
+		m, err = state.Decode[state.Manifest](p.key, data)
+	}
+	if err == nil {
+		err = p.acceptable(m)
+	}
+	if err != nil {
+		p.report(err)
+		return
+	}
+	p.good = state.ManifestStatus{Generation: m.Generation, ETag: etag}
+	p.term = max(p.term, m.Term)
+	p.once.clear("manifest")
+	d, status := compile(p.s.opts.Node, m), p.good
+	p.s.log.Info("following a new manifest", "generation", m.Generation, "instances", len(d.IDs))
+	p.s.post(func() { p.s.follow(d, status) })
+	if err := p.s.saveManifest(data, status); err != nil {
+		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)
+	} else {
+		p.once.clear("disk")
+	}
+}
+
+// acceptable refuses what can be read but is no instruction.
+func (p *poller) acceptable(m *state.Manifest) error {
+	if m.Term > 0 && m.Term < p.term {
+		return state.Errorf(state.Stale, p.key, "refused: it is of term %d, and one of term %d was followed before: an old master wrote it", m.Term, p.term)
+	}
+	if m.Apps == nil {
+		return state.Errorf(state.Nonsense, p.key, `refused: it has no list "apps"; to stop everything write "apps": []`)
+	}
+	return nil
+}
+
+// report tells what is wrong with the manifest in the bucket; nil is nothing.
+func (p *poller) report(err error) {
+	status := p.good
+	if err != nil {
+		status.Error = err.Error()
+		p.once.warn("manifest", "the manifest cannot be followed; going on with the last good one", err)
+	} else {
+		p.once.clear("manifest")
+	}
+	p.s.post(func() {
+		if p.s.status.Error != status.Error {
+			p.s.status = status
+			p.s.changed()
+		}
+	})
+}
+
+// once logs each distinct failure of a thing once, until the thing works again. One goroutine uses it.
+type once struct {
+	log  *slog.Logger
+	last map[string]string
+}
+
+func (o *once) warn(thing, text string, err error) {
+	if o.last == nil {
+		o.last = map[string]string{}
+	}
+	if o.last[thing] != err.Error() {
+		o.last[thing] = err.Error()
+		o.log.Warn(text, "error", err)
+	}
+}
+
+// clear is true if the thing was failing.
+func (o *once) clear(thing string) bool {
+	_, failing := o.last[thing]
+	delete(o.last, thing)
+	return failing
+}

@@ -1,0 +1,212 @@
+package supervise
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"stathub/agent/proc"
+	"stathub/state"
+)
+
+// Report describes the node as it is now. The caller owns it.
+func (s *Supervisor) Report() state.Report {
+	var r state.Report
+	var ids []proc.Identity
+	s.call(func() { r, ids = s.snapshot() })
+	s.usage.fill(r.Instances, ids, time.Now())
+	return r
+}
+
+// snapshot copies what the loop knows, with the identity of each instance's process.
+func (s *Supervisor) snapshot() (state.Report, []proc.Identity) {
+	all := make([]*instance, 0, len(s.instances))
+	for _, i := range s.instances {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b *instance) int { return cmp.Or(cmp.Compare(a.app, b.app), a.n-b.n) })
+	r := state.Report{
+		Node: s.opts.Node, AgentVersion: s.opts.Version, UpdatedAt: time.Now().UTC().Truncate(time.Second),
+		Facts: s.facts, Tags: slices.Clone(s.opts.Tags), Isolation: slices.Clone(s.opts.Isolation), Manifest: s.status,
+		Instances: make([]state.Instance, 0, len(all)),
+	}
+	ids := make([]proc.Identity, 0, len(all))
+	for _, i := range all {
+		v := state.Instance{
+			ID: i.id, App: i.app, N: i.n, Spec: i.have.Spec, PID: i.proc.PID, Ports: slices.Clone(i.ports), State: i.have.State,
+			Reason: i.have.Reason, Health: state.HealthUnknown, Restarts: i.restarts, Artifacts: slices.Clone(i.artifacts),
+		}
+		if i.lastExit != nil {
+			exit := *i.lastExit
+			v.LastExit = &exit
+		}
+		r.Instances = append(r.Instances, v)
+		ids = append(ids, i.proc)
+	}
+	for _, texts := range s.troubles {
+		r.Errors = append(r.Errors, texts...)
+	}
+	slices.Sort(r.Errors)
+	return r, ids
+}
+
+// reporter keeps the report in the bucket up to date. The agent is its only owner, yet it never overwrites it unread
+// (law 2): members that it does not know are kept.
+type reporter struct {
+	s       *Supervisor
+	key     string
+	etag    state.ETag // as last read or written; "" is missing
+	known   bool       // etag and extra are those of the bucket
+	extra   []byte
+	written *state.Report // nil: nothing yet
+	usageAt time.Time     // when written went out
+	once    once
+}
+
+func newReporter(s *Supervisor) *reporter {
+	return &reporter{s: s, key: state.KindReport.Key(s.opts.Node), once: once{log: s.log}}
+}
+
+const (
+	reportDebounce = 200 * time.Millisecond
+	usageEvery     = time.Minute     // changes of use alone are not told more often
+	reportRetry    = 5 * time.Second // after a write that failed
+	lastReport     = 3 * time.Second // for the one at the end
+)
+
+// run writes the report after each change, until ctx ends.
+func (p *reporter) run(ctx context.Context) {
+	p.s.changed()
+	usage := time.NewTicker(usageEvery)
+	defer usage.Stop()
+	var retry <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.s.dirty:
+			if !pause(ctx, reportDebounce) {
+				return
+			}
+			select { // what changed meanwhile is in the snapshot too
+			case <-p.s.dirty:
+			default:
+			}
+		case <-usage.C:
+		case <-retry:
+		}
+		retry = nil
+		if !p.write(ctx, p.s.Report()) {
+			retry = time.After(reportRetry)
+		}
+	}
+}
+
+// last writes once more when everything has come to rest.
+func (p *reporter) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastReport)
+	defer cancel()
+	p.write(ctx, p.s.Report())
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// write puts the report into the bucket if it tells something new. It is false when it has to be tried again.
+func (p *reporter) write(ctx context.Context, r state.Report) bool {
+	if p.written != nil && same(p.written, &r, time.Since(p.usageAt) >= usageEvery) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
+	defer cancel()
+	err := p.put(ctx, r)
+	if err != nil {
+		p.known = false
+		p.once.warn("report", "cannot write the report; trying again", err)
+		return false
+	}
+	if p.once.clear("report") {
+		p.s.log.Info("the report is written again")
+	}
+	p.written, p.usageAt = &r, time.Now()
+	return true
+}
+
+// reportTries bounds the races with somebody who edits the report.
+const reportTries = 5
+
+func (p *reporter) put(ctx context.Context, r state.Report) (err error) {
+	for range reportTries {
+		if !p.known {
+			if err = p.read(ctx); err != nil {
+				return err
+			}
+		}
+		r.Extra = p.extra
+		p.etag, err = state.Write(ctx, p.s.opts.Store, p.key, state.Encode(&r), state.Condition{IfMatch: p.etag, IfAbsent: p.etag == ""})
+		if err == nil {
+			return nil
+		}
+		p.known = false
+		if code := state.CodeOf(err); code != state.Stale && code != state.Exists {
+			return err
+		}
+	}
+	return err
+}
+
+// read learns the revision in the bucket, and the members that a newer agent put there. One that cannot be read as a
+// report is the agent's own to replace.
+func (p *reporter) read(ctx context.Context) error {
+	data, entry, err := state.Read(ctx, p.s.opts.Store, p.key, "", state.MaxDocument)
+	if code := state.CodeOf(err); err != nil && code != state.NotFound && code != state.TooLarge {
+		return err
+	}
+	p.etag, p.extra, p.known = entry.ETag, nil, true
+	if err == nil {
+		if old, err := state.Decode[state.Report](p.key, data); err == nil {
+			p.extra = old.Extra
+		}
+	}
+	return nil
+}
+
+// same says whether b tells nothing that a did not. How much of the machine processes use, which children they have, and
+// under what name they run changes all the time: withUsage says whether that counts too.
+func same(a, b *state.Report, withUsage bool) bool {
+	if withUsage && !sameUsage(a.Instances, b.Instances) {
+		return false
+	}
+	return bytes.Equal(essence(a), essence(b))
+}
+
+func essence(r *state.Report) []byte {
+	c := *r
+	c.UpdatedAt, c.Extra = time.Time{}, nil
+	c.Instances = slices.Clone(r.Instances)
+	for k := range c.Instances {
+		i := &c.Instances[k]
+		i.CPU, i.RSS, i.Children, i.Cmd, i.PPID = 0, 0, nil, "", 0
+	}
+	return state.EncodeLine(&c)
+}
+
+// sameUsage allows for differences that nobody would act on: a twentieth of a core, a tenth of the memory.
+func sameUsage(a, b []state.Instance) bool {
+	return slices.EqualFunc(a, b, func(x, y state.Instance) bool {
+		rss := math.Abs(float64(x.RSS - y.RSS))
+		return math.Abs(x.CPU-y.CPU) <= 0.05 && (rss <= 1<<20 || rss <= 0.1*float64(x.RSS)) &&
+			x.Cmd == y.Cmd && x.PPID == y.PPID && slices.Equal(x.Children, y.Children)
+	})
+}

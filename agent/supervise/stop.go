@@ -1,0 +1,123 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"stathub/agent/proc"
+	"stathub/state"
+)
+
+// stop ends the process of an instance, or calls off its start.
+func (s *Supervisor) stop(i *instance, reason string) {
+	if i.trying() {
+		i.cancel() // the try's own end brings the rest
+		return
+	}
+	i.have.Ended, i.have.Failures = nil, 0
+	i.set(state.Stopping, reason)
+	s.log.Info("stopping", "instance", i.id, "pid", i.proc.PID, "reason", reason)
+	s.keep(i)
+	id, marker, gen, ended := i.proc, i.id, i.gen, i.ended
+	signal, timeout := i.killSignal, i.killTimeout
+	s.work.Go(func() {
+		if s.quit(s.ctx, id, marker, signal, timeout, ended) {
+			s.post(func() { s.stopped(i, gen) })
+		}
+	})
+}
+
+// killAgain is how often a process is killed that does not die, as in uninterruptible sleep.
+const killAgain = 5 * time.Second
+
+// quit asks a process to stop, gives it and all of its kin until the timeout, then kills what is left. It is true once
+// nothing is, and false when ctx ended first: a later agent will go on.
+func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, signal int, timeout time.Duration, ended <-chan struct{}) bool {
+	deadline := time.Now().Add(timeout)
+	if err := s.opts.Runner.Signal(id, signal); err != nil && !errors.Is(err, proc.ErrGone) {
+		s.log.Error("cannot ask the instance to stop", "instance", marker, "signal", signal, "error", err)
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		s.log.Warn("killing: it did not stop in time", "instance", marker, "pid", id.PID, "timeout", timeout)
+	case <-ended:
+		s.await(ctx, marker, deadline)
+	}
+	for {
+		s.clear(id, marker)
+		again := time.NewTimer(killAgain)
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return false
+		case <-ended:
+			again.Stop()
+			s.clear(id, marker)
+			return true
+		case <-again.C:
+			s.log.Error("the process does not die", "instance", marker, "pid", id.PID)
+		}
+	}
+}
+
+// await waits for the kin of a process that has ended: they got the signal too, and have the same time for it.
+func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time) {
+	for pause := 5 * time.Millisecond; len(s.opts.Runner.Leftovers(marker)) > 0 && time.Now().Before(deadline); pause = min(2*pause, time.Second) {
+		timer := time.NewTimer(min(pause, time.Until(deadline)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// clear kills all that is left of an instance: its process, the group and session, and whatever else carries its marker.
+func (s *Supervisor) clear(id proc.Identity, marker string) {
+	targets := append([]proc.Identity{id}, s.opts.Runner.Leftovers(marker)...)
+	for _, t := range targets {
+		if err := s.opts.Runner.Kill(t); err != nil && !errors.Is(err, proc.ErrGone) {
+			s.log.Error("cannot kill what is left of the instance", "instance", marker, "pid", t.PID, "error", err)
+		}
+	}
+}
+
+// forget drops an instance that is not wanted any more: its own working folder, its record and its ports. Its logs stay.
+func (s *Supervisor) forget(i *instance) {
+	i.gen++
+	i.set(state.Stopping, "removing its working folder")
+	gen, dir := i.gen, s.paths.work(i.app, i.n)
+	s.work.Go(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			s.log.Warn("cannot remove the working folder", "instance", i.id, "error", err)
+		}
+		s.post(func() { s.forgotten(i, gen) })
+	})
+}
+
+func (s *Supervisor) forgotten(i *instance, gen int64) {
+	if i.gen != gen {
+		return
+	}
+	s.ports.release(i.id)
+	s.runs.remove(i)
+	delete(s.instances, i.id)
+	delete(s.observed, i.id)
+	s.changed()
+	for _, other := range s.instances {
+		if other.blockedBy == i.id && !other.trying() {
+			other.blockedBy, other.have.Ended = "", nil
+			s.convergeOne(other.id)
+		}
+	}
+	if s.desired.Wants[i.id] != nil {
+		s.convergeOne(i.id) // it came back meanwhile
+	}
+}

@@ -1,0 +1,221 @@
+// Package supervise keeps the processes of one node as its manifest says. It polls the manifest, lets package converge
+// decide, carries the decisions out, and reports.
+//
+// One goroutine, the loop, owns the state of every instance. What may be slow (fetching, forking, waiting for a stop,
+// every request to the store) runs elsewhere and comes back as an event. Per instance one effect runs at a time, so that
+// there is never a second process; an event that belongs to an earlier generation of the process is ignored.
+package supervise
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"stathub/agent/converge"
+	"stathub/agent/proc"
+	"stathub/state"
+)
+
+// Supervisor supervises one node. Make it with New; Run runs it once. The other methods are safe for concurrent use at
+// any time, before and after Run too.
+type Supervisor struct {
+	opts  Options
+	log   *slog.Logger
+	paths paths
+	ports *portTable
+	runs  *recorder
+	usage *sampler
+	forks chan struct{} // bounds the forks at one time
+
+	events chan func() // to be called by the loop
+	done   chan struct{}
+	mu     sync.Mutex     // after done: in the loop's place
+	work   sync.WaitGroup // effects of instances
+	dirty  chan struct{}  // the report may have changed
+
+	// The rest belongs to the loop.
+	ctx       context.Context // of effects
+	desired   *desired
+	instances map[string]*instance
+	observed  converge.Observed // the have of each instance
+	byProc    map[proc.Identity]*instance
+	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
+	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
+	wake      time.Time
+	status    state.ManifestStatus
+	facts     state.Facts
+	troubles  map[string][]string // Report.Errors by their source
+}
+
+// New makes a Supervisor. It touches nothing yet.
+func New(o Options) *Supervisor {
+	o = o.withDefaults()
+	p := paths{o.Dir}
+	return &Supervisor{
+		opts: o, log: o.Log, paths: p,
+		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
+		forks:  make(chan struct{}, 8),
+		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1),
+		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
+		byProc: map[proc.Identity]*instance{}, early: map[proc.Identity]proc.Exit{},
+		unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
+	}
+}
+
+// Run supervises until ctx ends, and then leaves the processes running, unless StopOnExit says otherwise. Before it
+// touches the store it takes the last good manifest from disk, adopts what runs already, and brings the node in line.
+// Whatever is wrong later is logged and reported, and ends nothing; an error is one of the start: the store directory
+// cannot be used, or the running processes cannot be listed.
+func (s *Supervisor) Run(ctx context.Context) error {
+	effects, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	s.ctx = effects
+	if err := s.paths.make(); err != nil {
+		return err
+	}
+	s.loadManifest()
+	if err := s.adopt(); err != nil {
+		return err
+	}
+	s.runs.start()
+	s.convergeAll()
+	var remote sync.WaitGroup
+	remote.Go(func() { newPoller(s).run(ctx) })
+	remote.Go(func() { s.heartbeats(ctx) })
+	remote.Go(func() { s.refreshFacts(ctx) })
+	reports := newReporter(s)
+	remote.Go(func() { reports.run(ctx) })
+
+	s.loop(ctx)
+	s.end()
+	close(s.done)
+	cancel()
+	s.work.Wait()
+	remote.Wait()
+	s.runs.stop()
+	reports.last(context.WithoutCancel(ctx))
+	return nil
+}
+
+// loop handles events until ctx ends.
+func (s *Supervisor) loop(ctx context.Context) {
+	for s.step(ctx.Done()) {
+	}
+}
+
+// step waits for one event and handles it. It is false when stop came first.
+func (s *Supervisor) step(stop <-chan struct{}) bool {
+	var wake <-chan time.Time
+	if next := s.nextWake(); !next.IsZero() {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		wake = timer.C
+	}
+	select {
+	case e, ok := <-s.opts.Runner.Exits():
+		if !ok {
+			<-stop // the Runner was closed under us: nothing can be watched any more
+			return false
+		}
+		s.exited(e)
+	case f := <-s.events:
+		f()
+	case <-wake:
+		s.watchAgain()
+		s.convergeAll()
+	case <-stop:
+		return false
+	}
+	return true
+}
+
+func (s *Supervisor) nextWake() time.Time {
+	if len(s.unwatched) > 0 {
+		if retry := time.Now().Add(time.Second); s.wake.IsZero() || retry.Before(s.wake) {
+			return retry
+		}
+	}
+	return s.wake
+}
+
+// endGrace is how long starts that are under way get when the agent ends.
+const endGrace = 3 * time.Second
+
+// end brings the instances to rest when the agent is to end: with StopOnExit all are stopped; else starts that are under
+// way are called off, and nothing else is touched.
+func (s *Supervisor) end() {
+	bound := endGrace
+	last := *s.desired
+	if last.Halt = s.opts.StopOnExit; last.Halt {
+		for _, i := range s.instances {
+			bound = max(bound, i.killTimeout+endGrace)
+		}
+	} else {
+		last.Known = false
+	}
+	s.desired = &last
+	stop := make(chan struct{})
+	expire := time.AfterFunc(bound, func() { close(stop) })
+	defer expire.Stop()
+	s.convergeAll()
+	for _, i := range s.instances {
+		if i.trying() {
+			i.cancel()
+		}
+	}
+	for s.busy(last.Halt) && s.step(stop) {
+	}
+	if s.busy(last.Halt) {
+		s.log.Warn("not every instance came to rest before the agent ended", "after", bound)
+	}
+}
+
+// busy reports whether there is something to wait for: a start under way, or (with all) any process.
+func (s *Supervisor) busy(all bool) bool {
+	for _, i := range s.instances {
+		if i.trying() || all && i.have.State.Live() {
+			return true
+		}
+	}
+	return false
+}
+
+// post hands an event to the loop. After the loop's end it is dropped.
+func (s *Supervisor) post(f func()) {
+	select {
+	case s.events <- f:
+	case <-s.done:
+	}
+}
+
+// call runs f in the loop's place and waits for it.
+func (s *Supervisor) call(f func()) {
+	ran := make(chan struct{})
+	select {
+	case s.events <- func() { defer close(ran); f() }:
+		<-ran
+	case <-s.done:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f()
+	}
+}
+
+// changed says that the report may have changed.
+func (s *Supervisor) changed() {
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// trouble replaces what one source adds to Report.Errors; none clears it.
+func (s *Supervisor) trouble(source string, texts ...string) {
+	if len(texts) == 0 {
+		delete(s.troubles, source)
+	} else {
+		s.troubles[source] = texts
+	}
+	s.changed()
+}
