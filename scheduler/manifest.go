@@ -80,7 +80,6 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEntry {
 	e := *old
 	e.App, e.Count, e.RestartToken, e.Owner = *pl.job.app, pl.n, pl.job.token, state.OwnerMaster
-	e.RestartToken, e.App.RestartToken = e.App.RestartToken, "" // an agent looks for it beside the app
 	if pl.job.choreo != nil {
 		e.Schedule = pl.job.choreo.Schedule
 	}
