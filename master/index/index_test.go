@@ -130,7 +130,7 @@ func TestPagesAreByHostnameThenID(t *testing.T) {
 // Many small updates must neither lose a node nor let the index grow without end.
 func TestManyUpdates(t *testing.T) {
 	x := newIndex(t)
-	for i := range 40 * maxBatches {
+	for i := range 15 * maxBatches {
 		id := fmt.Sprint("n", i%50)
 		node := &state.Node{ID: id, Tags: []string{fmt.Sprint("v", i)}, Facts: state.Facts{Hostname: id}}
 		if err := x.Update([]*state.Node{node}, []string{fmt.Sprint("n", (i+25)%50)}); err != nil {
@@ -156,7 +156,7 @@ func TestSearchDuringUpdates(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		var failed error
-		for i := 0; i < 5*maxBatches && failed == nil; i++ {
+		for i := 0; i < 2*maxBatches && failed == nil; i++ {
 			failed = x.Update([]*state.Node{seedNode()}, nil)
 		}
 		done <- failed
