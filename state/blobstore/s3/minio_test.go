@@ -117,9 +117,14 @@ func TestContract(t *testing.T) {
 		}
 		return openURL(t, raw)
 	}
-	for name, prefix := range map[string]string{"Bucket": "", "Prefix": "team-a/hub"} {
+	for name, c := range map[string]struct {
+		prefix     string
+		increments int
+	}{"Bucket": {"", 500}, "Prefix": {"team-a/hub", 50}} {
 		t.Run(name, func(t *testing.T) {
+			prefix := c.prefix
 			storetest.RunWith(t, func(t *testing.T) state.Store { return open(t, newBucket(t), prefix) }, storetest.Options{
+				Increments: c.increments,
 				Shared: func(t *testing.T, n int) []state.Store {
 					bucket, all := newBucket(t), make([]state.Store, n)
 					for i := range all {
