@@ -22,12 +22,6 @@ import (
 	"stathub/state"
 	"stathub/state/option"
 	"stathub/web/rest"
-
-	// The buckets that --state.url may name.
-	_ "stathub/state/blobstore"
-	_ "stathub/state/dirstore"
-	_ "stathub/state/httpstore"
-	_ "stathub/state/memstore"
 )
 
 // Main is the program: it reads the options, runs until SIGINT or SIGTERM, and gives the exit code: 0 for a clean end,
@@ -153,7 +147,8 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Liste
 		cancel(err)
 		supervised <- err
 	}()
-	server := rest.NewServer(handler(o, sv, rest.LoopbackAddr(l.Addr()), log), log)
+	streams := make(chan struct{})
+	server := rest.NewServer(handler(o, sv, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)
 	go func() {
 		err := server.Serve(l)
@@ -167,8 +162,9 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Liste
 	err := <-supervised // answers to the last: what stops can be watched
 	grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer done()
+	close(streams)
 	if server.Shutdown(grace) != nil {
-		_ = server.Close() // somebody follows a log
+		_ = server.Close()
 	}
 	return errors.Join(err, <-served)
 }
