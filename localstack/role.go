@@ -28,7 +28,9 @@ var roles = map[string]func(args []string) int{
 		if err != nil {
 			return fail(err)
 		}
-		return follow(func(ctx context.Context) error { return agent.Run(ctx, o, slog.New(slog.NewTextHandler(os.Stderr, nil))) })
+		return follow(func(ctx context.Context) error {
+			return agent.Run(ctx, o, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+		})
 	},
 	"role-sample": func(args []string) int {
 		if err := serveSample(args); err != nil {
