@@ -168,7 +168,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	i.set(state.Stopping, "clearing up after its end")
 	s.logOnce(i, "ended", exit.Reason)
 	s.work.Go(func() {
-		s.clear(e.ID, i.id)
+		s.clear(e.ID, i.id, true)
 		s.post(func() { s.stopped(i, i.gen) })
 	})
 }

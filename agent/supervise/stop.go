@@ -50,7 +50,7 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 		s.await(ctx, marker, deadline)
 	}
 	for {
-		s.clear(id, marker)
+		s.clear(id, marker, false)
 		again := time.NewTimer(killAgain)
 		select {
 		case <-ctx.Done():
@@ -58,7 +58,7 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 			return false
 		case <-ended:
 			again.Stop()
-			s.clear(id, marker)
+			s.clear(id, marker, true)
 			return true
 		case <-again.C:
 			s.log.Error("the process does not die", "instance", marker, "pid", id.PID)
@@ -79,9 +79,13 @@ func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Tim
 	}
 }
 
-// clear kills all that is left of an instance: its process, the group and session, and whatever else carries its marker.
-func (s *Supervisor) clear(id proc.Identity, marker string) {
-	targets := append([]proc.Identity{id}, s.opts.Runner.Leftovers(marker)...)
+// clear kills all that carries an instance's marker. Once its process has ended that is all of the group and session that
+// can be told to be its own, and looking for them costs one pass over the processes; before, Kill knows more.
+func (s *Supervisor) clear(id proc.Identity, marker string, ended bool) {
+	targets := s.opts.Runner.Leftovers(marker)
+	if !ended {
+		targets = append(targets, id)
+	}
 	for _, t := range targets {
 		if err := s.opts.Runner.Kill(t); err != nil && !errors.Is(err, proc.ErrGone) {
 			s.log.Error("cannot kill what is left of the instance", "instance", marker, "pid", t.PID, "error", err)
