@@ -28,7 +28,7 @@ const (
 // Options say how a Controller works. Store and Index are the caller's to close, after Run has returned.
 type Options struct {
 	Store state.Store
-	Index *index.Index
+	Index NodeIndex
 	Log   *slog.Logger // nil: none
 	Name  string       // the writer in manifests; empty: "master"
 
@@ -40,10 +40,17 @@ type Options struct {
 	Gate func(ctx context.Context) error
 }
 
+// NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.
+type NodeIndex interface {
+	Update(puts []*state.Node, deletes []string) error
+	Search(ctx context.Context, query string, page index.Options) (index.Result, error)
+	Match(ctx context.Context, query string) (map[string]bool, error)
+}
+
 // Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.
 type Controller struct {
 	store state.Store
-	index *index.Index
+	index NodeIndex
 	log   *slog.Logger
 	opts  Options
 	said  said

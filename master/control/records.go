@@ -22,11 +22,10 @@ func nextRecord(id string, old *state.Node, report *state.Report, now state.Node
 		next.Tags = report.Tags
 	}
 	if report != nil {
+		// Unknown facts stay in the report: here they could clash with members of the record.
 		people := next.Facts.Extra
 		next.Facts = report.Facts
-		if len(people) > 0 {
-			next.Facts.Extra = people
-		}
+		next.Facts.Extra = people
 		next.AgentVersion, next.Isolation = report.AgentVersion, report.Isolation
 	}
 	next.State = now

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -51,9 +50,7 @@ func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
 		return
 	}
 	c.looked(f.kind, err)
-	if changed {
-		tell(c, f)
-	}
+	tell(c, f, changed)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirty = c.dirty || changed
@@ -78,9 +75,12 @@ func (c *Controller) looked(kind state.Kind, err error) {
 }
 
 // tell logs what cannot be read, once per revision, and what lies about in the folder.
-func tell[T any](c *Controller, f *folder[T]) {
+func tell[T any](c *Controller, f *folder[T], changed bool) {
 	f.mu.RLock()
-	docs, junk := maps.Clone(f.docs), slices.Clone(f.junk)
+	docs, junk := map[string]Doc[T]{}, f.junk
+	if changed {
+		docs = maps.Clone(f.docs)
+	}
 	f.mu.RUnlock()
 	for name, doc := range docs {
 		key := f.kind.Key(name)

@@ -3,6 +3,7 @@ package control
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"stathub/scheduler"
 	"stathub/state"
@@ -74,7 +75,7 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 	for name, s := range all {
 		s.State = s.sum(c.apps.docs[name])
 		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
-			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: err.Error()}}
+			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}
 		}
 		all[name] = s
 	}
@@ -84,7 +85,7 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 func reasons(planned []scheduler.Reason) []Reason {
 	all := make([]Reason, 0, len(planned))
 	for _, r := range planned {
-		all = append(all, Reason{r.Code, r.Message, r.Nodes, r.Names})
+		all = append(all, Reason{r.Code, strings.ToValidUTF8(r.Message, "\uFFFD"), r.Nodes, r.Names})
 	}
 	return all
 }

@@ -44,9 +44,9 @@ func (a *api) listBucket(w http.ResponseWriter, r *http.Request) error {
 	}
 	entries := make([]bucketEntry, 0, len(found))
 	for _, e := range found {
-		entry := bucketEntry{Key: e.Key, ETag: e.ETag, Size: e.Size, ModTime: e.ModTime.UTC()}
+		entry := bucketEntry{Key: valid(e.Key), ETag: e.ETag, Size: e.Size, ModTime: e.ModTime.UTC()}
 		if e.Err != nil {
-			entry.Error = e.Err.Error()
+			entry.Error = valid(e.Err.Error())
 		}
 		entries = append(entries, entry)
 	}
@@ -56,6 +56,9 @@ func (a *api) listBucket(w http.ResponseWriter, r *http.Request) error {
 	}{entries, more}, "")
 	return nil
 }
+
+// valid makes text of a store fit for JSON.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func keyOf(r *http.Request) (string, error) {
 	key := strings.TrimPrefix(r.URL.Path, "/v1/bucket/")
