@@ -47,7 +47,12 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 	case <-timer.C:
 		s.log.Warn("killing: it did not stop in time", "instance", marker, "pid", id.PID, "timeout", timeout)
 	case <-ended:
-		s.await(ctx, marker, deadline)
+		if s.await(ctx, marker, deadline) {
+			return true
+		}
+	}
+	if ctx.Err() != nil {
+		return false
 	}
 	for {
 		s.clear(id, marker, false)
@@ -66,17 +71,16 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 	}
 }
 
-// await waits for the kin of a process that has ended: they got the signal too, and have the same time for it.
-func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time) {
-	for pause := 5 * time.Millisecond; len(s.opts.Runner.Leftovers(marker)) > 0 && time.Now().Before(deadline); pause = min(2*pause, time.Second) {
-		timer := time.NewTimer(min(pause, time.Until(deadline)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
+// await waits for the kin of a process that has ended: they got the signal too, and have the same time for it. It is true
+// once none is left.
+func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time) bool {
+	for wait := 5 * time.Millisecond; len(s.opts.Runner.Leftovers(marker)) > 0; wait = min(2*wait, time.Second) {
+		left := time.Until(deadline)
+		if left <= 0 || !pause(ctx, min(wait, left)) {
+			return false
 		}
 	}
+	return true
 }
 
 // clear kills all that carries an instance's marker. Once its process has ended that is all of the group and session that

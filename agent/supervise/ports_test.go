@@ -1,0 +1,66 @@
+package supervise
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"testing"
+)
+
+func TestPorts(t *testing.T) {
+	table := newPortTable(listenEverywhere)
+	seen := map[int]bool{}
+	for k := range 200 {
+		got, err := table.reserve(string(rune('a'+k)), []int{0, 0}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range got {
+			if seen[p] {
+				t.Fatalf("port %d was handed out twice", p)
+			}
+			seen[p] = true
+		}
+	}
+	first, err := table.reserve("x", []int{0}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := table.reserve("x", []int{0}, first); err != nil || !slices.Equal(again, first) {
+		t.Errorf("not the same port again: %v, %v, %v", first, again, err)
+	}
+	var busy *portBusy
+	if _, err := table.reserve("y", first, nil); !errors.As(err, &busy) || busy.holder() != "x" {
+		t.Errorf("another's port: %v", err)
+	}
+	table.release("x")
+	if got, err := table.reserve("y", first, nil); err != nil || !slices.Equal(got, first) {
+		t.Errorf("a released port: %v, %v", got, err)
+	}
+
+	l, err := net.Listen("tcp", "127.0.0.1:0") // on one address only
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	if _, err := table.reserve("z", []int{taken}, nil); !errors.As(err, &busy) || busy.holder() != "" {
+		t.Errorf("a port in use: %v", err)
+	}
+	if got, err := table.reserve("z", []int{0}, []int{taken}); err != nil || got[0] == taken {
+		t.Errorf("kept a port that is in use now: %v, %v", got, err)
+	}
+}
+
+func TestParseID(t *testing.T) {
+	for id, ok := range map[string]bool{
+		"n/a.0": true, "n/a.b.12": true, "n/a": false, "a.0": false, "n/a.": false, "n/a.x": false, "n/a.-1": false, "n/a.01": false, "": false,
+	} {
+		if _, _, _, got := parseID(id); got != ok {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+	if node, app, n, _ := parseID("n/a.b.12"); node != "n" || app != "a.b" || n != 12 {
+		t.Errorf("%s %s %d", node, app, n)
+	}
+}
