@@ -43,7 +43,7 @@ const (
 // refreshFacts gathers the machine's facts at once and every few minutes, until ctx ends.
 func (s *Supervisor) refreshFacts(ctx context.Context) {
 	failing := once{log: s.log}
-	for {
+	for first := true; ; first = false {
 		limited, cancel := context.WithTimeout(ctx, factsDeadline)
 		facts, err := s.opts.Facts(limited)
 		cancel()
@@ -54,6 +54,9 @@ func (s *Supervisor) refreshFacts(ctx context.Context) {
 			s.facts = facts
 			s.changed()
 		})
+		if first {
+			close(s.gathered)
+		}
 		if !pause(ctx, factsEvery) {
 			return
 		}

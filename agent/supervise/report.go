@@ -77,8 +77,14 @@ const (
 	lastReport     = 3 * time.Second // for the one at the end
 )
 
-// run writes the report after each change, until ctx ends.
+// run writes the report after each change, until ctx ends; the first one has the machine's facts, since a master makes the
+// node's record of it.
 func (p *reporter) run(ctx context.Context) {
+	select {
+	case <-p.s.gathered:
+	case <-ctx.Done():
+		return
+	}
 	p.s.changed()
 	usage := time.NewTicker(usageEvery)
 	defer usage.Stop()

@@ -34,6 +34,8 @@ type Supervisor struct {
 	work   sync.WaitGroup // effects of instances
 	dirty  chan struct{}  // the report may have changed
 
+	gathered chan struct{} // closed when the first facts are there
+
 	// The rest belongs to the loop.
 	ctx       context.Context // of effects
 	desired   *desired
@@ -56,7 +58,7 @@ func New(o Options) *Supervisor {
 		opts: o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
 		forks:  make(chan struct{}, 8),
-		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1),
+		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
 		byProc: map[proc.Identity]*instance{}, early: map[proc.Identity]proc.Exit{},
 		unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
