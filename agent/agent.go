@@ -76,7 +76,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("stop watching processes", runner.Close)
-	cache, err := artifact.Open(filepath.Join(o.StoreDirectory, "cache"), store)
+	cache, err := artifact.OpenWith(filepath.Join(o.StoreDirectory, "cache"), store, artifact.Options{IdleTimeout: sourceStalls})
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,10 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	})
 	return serve(ctx, o, sv, listener, address, log)
 }
+
+// sourceStalls is when a source of artifacts that says nothing is given up: the restart of an instance waits for it, and
+// goes on with the copy in the cache.
+const sourceStalls = 10 * time.Second
 
 // closed takes "closed already" off an error: the server closes its listener too.
 func closed(err error) error {
