@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,10 +217,9 @@ func TestHandEditsAreNotOverwritten(t *testing.T) {
 		w.deploy("web", 1)
 		w.wait(5 * time.Second)
 		// A person saves the manifest in the very moment between the master's decision and its write.
-		edited := false
+		var edited atomic.Bool
 		w.store.Fail(func(op, key string) error {
-			if op == "put" && key == "manifests/n1.json" && !edited {
-				edited = true
+			if op == "put" && key == "manifests/n1.json" && edited.CompareAndSwap(false, true) {
 				text := strings.Replace(w.get(key), `"apps": [`, `"apps": [{"app": {"name": "mine", "toProcess": "sleep 1"}},`, 1)
 				w.put(key, text)
 			}
@@ -230,8 +230,8 @@ func TestHandEditsAreNotOverwritten(t *testing.T) {
 		}
 		w.wait(5 * time.Second)
 		m := w.manifests()["n1"]
-		if !edited || m.Entry("mine") == nil || m.Entry("web").Count != 3 {
-			t.Fatalf("edited %v, manifest %s", edited, w.get("manifests/n1.json"))
+		if !edited.Load() || m.Entry("mine") == nil || m.Entry("web").Count != 3 {
+			t.Fatalf("edited %v, manifest %s", edited.Load(), w.get("manifests/n1.json"))
 		}
 	})
 }

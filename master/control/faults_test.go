@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,23 +22,24 @@ func TestStoreFaults(t *testing.T) {
 					w.deploy("web", 6)
 					w.wait(5 * time.Second)
 					before := w.placed("web")
-					broken := true
+					var broken atomic.Bool
+					broken.Store(true)
 					w.store.Fail(func(o, key string) error {
-						if broken && o == op && strings.HasPrefix(key, kind.Prefix()) {
+						if broken.Load() && o == op && strings.HasPrefix(key, kind.Prefix()) {
 							return errors.New("broken for a test")
 						}
 						return nil
 					})
 					for range 15 {
 						w.wait(10 * time.Second)
-						broken = false // for the test's own look
+						broken.Store(false) // for the test's own look
 						if got := w.placed("web"); !maps.Equal(got, before) {
 							t.Fatalf("placed %v, before %v", got, before)
 						}
-						broken = true
+						broken.Store(true)
 					}
 					_, _ = w.c.Scale(t.Context(), "web", 8) // may fail
-					broken = false
+					broken.Store(false)
 					if _, err := w.c.Scale(t.Context(), "web", 8); err != nil {
 						t.Fatal(err)
 					}
@@ -68,9 +70,10 @@ func TestStartDuringAnOutage(t *testing.T) {
 		before := w.manifests()
 		for _, kind := range kinds {
 			w.halt()
-			broken := true
+			var broken atomic.Bool
+			broken.Store(true)
 			w.store.Fail(func(op, key string) error {
-				if broken && (op == "list" || op == "get") && strings.HasPrefix(key, kind.Prefix()) {
+				if broken.Load() && (op == "list" || op == "get") && strings.HasPrefix(key, kind.Prefix()) {
 					return errors.New("broken for a test")
 				}
 				return nil
@@ -80,7 +83,7 @@ func TestStartDuringAnOutage(t *testing.T) {
 			if w.c.Missing()[kind.Prefix()] == "" {
 				t.Errorf("without %s the master calls itself ready", kind)
 			}
-			broken = false
+			broken.Store(false)
 			w.wait(10 * time.Second)
 			if m := w.c.Missing(); len(m) > 0 {
 				t.Errorf("after the outage of %s: %v", kind, m)

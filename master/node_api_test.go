@@ -1,0 +1,139 @@
+package master
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"stathub/state"
+	"stathub/state/memstore"
+)
+
+func TestNodeAPI(t *testing.T) {
+	r := startReady(t, memstore.New())
+	api := r.agent("n1")
+	seedNode := strings.Replace(strings.Replace(seed(t, "seed-node.json"), "http://192.168.1.165:51025", api.URL, 1), "hostname1", "host-n1", 1)
+	got := r.want(200, "GET", "/v1/node/n1", "")
+	wantMembers(t, strings.Replace(seedNode, `"appserver",`, "", 1), got.body)
+	r.want(404, "GET", "/v1/node/none", "")
+
+	tags := r.want(200, "GET", "/v1/node/n1/tag", "")
+	if tags.body != "[\n  \"ssd\"\n]\n" {
+		t.Errorf("tags %s", tags.body)
+	}
+	r.want(200, "PUT", "/v1/node/n1/tag", `["a", "b"]`, "If-Match", tags.header.Get("ETag"))
+	r.want(412, "PUT", "/v1/node/n1/tag", `["c"]`, "If-Match", tags.header.Get("ETag"))
+	r.want(400, "PUT", "/v1/node/n1/tag", `{"a": 1}`)
+	r.want(422, "PUT", "/v1/node/n1/tag", `["a", "a"]`)
+	r.want(404, "PUT", "/v1/node/none/tag", `[]`)
+	r.want(404, "GET", "/v1/node/none/tag", "")
+	r.want(200, "PUT", "/v1/node/n1/env", `{"A": "1"}`)
+	if got := r.want(200, "GET", "/v1/node/n1/env", "").body; got != "{\n  \"A\": \"1\"\n}\n" {
+		t.Errorf("envs %s", got)
+	}
+	r.want(422, "PUT", "/v1/node/n1/env", `{"STATHUB_X": "1"}`)
+	r.want(400, "PUT", "/v1/node/n1/env", `[]`)
+	if got := r.want(200, "POST", "/v1/node/n1/_drain", "").body; !strings.Contains(got, `"draining"`) {
+		t.Errorf("drained %s", got)
+	}
+	if got := r.want(200, "POST", "/v1/node/n1/_undrain", "").body; !strings.Contains(got, `"state": "up"`) {
+		t.Errorf("undrained %s", got)
+	}
+	r.want(404, "POST", "/v1/node/none/_drain", "")
+	r.want(422, "DELETE", "/v1/node/n1", "")
+	r.want(404, "DELETE", "/v1/node/none", "")
+	r.put("nodes/dead.json", `{"hostname": "gone", "tags": ["a"], "state": "down"}`)
+	r.until("known", func() bool { return r.do("GET", "/v1/node/dead", "").status == 200 })
+	r.want(204, "DELETE", "/v1/node/dead", "")
+	r.want(404, "GET", "/v1/node/dead", "")
+}
+
+func TestNodeSearch(t *testing.T) {
+	r := startReady(t, memstore.New())
+	for i := range 3 {
+		r.agent(fmt.Sprintf("n%d", i))
+	}
+	r.put("nodes/dead.json", `{"hostname": "gone", "tags": ["ssd"], "state": "down"}`)
+	r.until("known", func() bool { return r.do("GET", "/v1/node/dead", "").status == 200 })
+	r.want(200, "PUT", "/v1/node/n1/tag", `["hdd"]`)
+	for _, c := range []struct {
+		params, query string
+		total, rows   int
+	}{
+		{"", "*", 3, 3}, {"", "", 3, 3}, {"?size=2", "*", 3, 2}, {"?from=2&size=2", "*", 3, 1}, {"?size=0", "*", 3, 0},
+		{"?includeDownNode=true", "*", 4, 4}, {"", "ssd", 2, 2}, {"?includeDownNode=true", "tags:ssd", 3, 3},
+		{"", "hostname:host*", 3, 3}, {"", "nothing", 0, 0}, {"", "tags:hdd", 1, 1},
+	} {
+		var got struct {
+			Total int
+			Rows  []state.Node
+		}
+		r.until(c.query+c.params, func() bool {
+			r.want(200, "POST", "/v1/node/_search"+c.params, c.query).into(t, &got)
+			return got.Total == c.total && len(got.Rows) == c.rows
+		})
+	}
+	r.want(400, "POST", "/v1/node/_search", "tags:(")
+	r.want(400, "POST", "/v1/node/_search?size=10001", "*")
+	r.want(400, "POST", "/v1/node/_search?from=-1", "*")
+	r.want(400, "POST", "/v1/node/_search?includeDownNode=7", "*")
+	r.want(413, "POST", "/v1/node/_search", strings.Repeat("a", 1<<17))
+}
+
+func TestManifestAPI(t *testing.T) {
+	r := startReady(t, memstore.New())
+	r.agent("n1")
+	r.want(404, "GET", "/v1/node/n1/manifest", "")
+	r.want(404, "PUT", "/v1/node/none/manifest", `{}`)
+	a := r.want(201, "PUT", "/v1/node/n1/manifest", `{"apps": [{"app": {"name": "mine", "toProcess": "sleep 1"}}]}`)
+	if !strings.Contains(a.body, `"node": "n1"`) {
+		t.Errorf("manifest %s", a.body)
+	}
+	r.want(412, "PUT", "/v1/node/n1/manifest", `{}`, "If-Match", `"old"`)
+	r.want(400, "PUT", "/v1/node/n1/manifest", `{"aps": []}`)
+	r.want(422, "PUT", "/v1/node/n1/manifest", `{"node": "n2"}`)
+	r.want(404, "POST", "/v1/node/n1/manifest/none/_release", "")
+	r.want(200, "POST", "/v1/node/n1/manifest/mine/_release", "")
+	r.put("manifests/n1.json", `{"node": `)
+	r.until("seen as broken", func() bool { return r.do("GET", "/v1/node/n1/manifest", "").status == 422 })
+	if a := r.want(422, "GET", "/v1/node/n1/manifest", ""); !strings.Contains(a.body, `"line": 1`) {
+		t.Errorf("no place: %s", a.body)
+	}
+	r.want(422, "POST", "/v1/node/n1/manifest/mine/_release", "")
+	r.want(200, "PUT", "/v1/node/n1/manifest", `{}`)
+}
+
+func TestProxyToTheAgent(t *testing.T) {
+	r := startReady(t, memstore.New())
+	api := r.agent("n1")
+	if got := r.want(200, "GET", "/v1/node/n1/proc/7/_stdout?tail=20", "", "Cookie", "secret=1").body; got != "GET /v1/proc/7/_stdout?tail=20 " {
+		t.Errorf("the agent got %q", got)
+	}
+	r.want(200, "GET", "/v1/node/n1/proc/7/_stderr", "")
+	if got := r.want(200, "POST", "/v1/node/n1/proc/7/_kill", `{"signal": 9}`).body; got != `POST /v1/proc/7/_kill {"signal": 9}` {
+		t.Errorf("the agent got %q", got)
+	}
+	r.want(400, "POST", "/v1/node/n1/proc/x/_kill", "")
+	r.want(404, "POST", "/v1/node/none/proc/7/_kill", "")
+
+	resp, err := http.Get(r.url + "/v1/node/n1/proc/7/_stdout?follow=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	part := make([]byte, 4)
+	if _, err := bufio.NewReader(resp.Body).Read(part); err != nil || string(part) != "GET " {
+		t.Errorf("the stream's first part is %q, %v", part, err)
+	}
+	resp.Body.Close()
+
+	api.Close()
+	if a := r.want(503, "POST", "/v1/node/n1/proc/7/_kill", ""); a.header.Get("Retry-After") == "" {
+		t.Error("a 503 without Retry-After")
+	}
+	r.put("nodes/odd.json", `{"agentAddress": "file:///etc/passwd"}`)
+	r.until("known", func() bool { return r.do("GET", "/v1/node/odd", "").status == 200 })
+	r.want(503, "GET", "/v1/node/odd/proc/7/_stdout", "")
+}
