@@ -63,6 +63,9 @@ func (a *api) toAgent(what string) rest.HandlerFunc {
 			return state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
 				node.Value.ID, node.Value.AgentAddress)
 		}
+		if base.Path == "" {
+			base.Path = "/" // else JoinPath makes a relative one
+		}
 		target := base.JoinPath("v1", "proc", strconv.Itoa(pid), what)
 		target.RawQuery = r.URL.RawQuery
 		r.Body = http.MaxBytesReader(w, r.Body, maxDocument)
