@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -151,6 +152,9 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Liste
 		cancel(err)
 		supervised <- err
 	}()
+	var lean sync.WaitGroup
+	lean.Go(func() { keepLean(ctx) })
+	defer lean.Wait()
 	streams := make(chan struct{})
 	server := rest.NewServer(handler(o, sv, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)
