@@ -22,9 +22,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"t":    func(l *language, key string) string { return l.word(key) },
 	"size": size,
 	"ago":  ago,
-	"ports": func(agentAddress string, ports []int) []link {
-		return links(agentAddress, ports)
-	},
+	"ports": links,
 }).ParseFS(files, "templates/*.html"))
 
 // Cluster is what the master's page shows.
@@ -61,12 +59,17 @@ const maxRows = 500
 func MasterPage(view func() Cluster) http.Handler {
 	return page("master.html", func() any {
 		c := view()
+		addresses := make(map[string]string, len(c.Nodes))
+		for _, n := range c.Nodes {
+			addresses[n.ID] = n.AgentAddress
+		}
 		return struct {
 			Cluster
+			Addresses                          map[string]string // node id → agent address
 			Up, AppCount, NodeCount, ProcCount int
 		}{
-			Cluster: Cluster{c.Bucket, c.Problem, head(c.Apps), head(c.Nodes), head(c.Procs)},
-			Up:      countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
+			Cluster: Cluster{c.Bucket, c.Problem, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
+			Up: countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
 		}
 	})
 }
