@@ -105,7 +105,7 @@ func TestAppEdits(t *testing.T) {
 	r.want(http.StatusBadRequest, "GET", "/v1/app?full=perhaps", "")
 	r.want(http.StatusNotFound, "DELETE", "/v1/app/none", "")
 	r.want(http.StatusNoContent, "DELETE", "/v1/app/http_server", "")
-	r.until("deleted", func() bool { return r.do("GET", "/v1/app/http_server", "").status == http.StatusNotFound })
+	r.want(http.StatusNotFound, "GET", "/v1/app/http_server", "")
 }
 
 func TestBadAppBodies(t *testing.T) {

@@ -70,7 +70,7 @@ func (c *Controller) editApp(ctx context.Context, name string, do func(*state.Ap
 		case err != nil:
 			return nil, err
 		case app.Deleted:
-			return nil, state.Errorf(state.Nonsense, state.KindApp.Key(name), "app %q is being deleted: create it anew", name)
+			return nil, missing(state.KindApp, name)
 		}
 		do(app)
 		return app, nil

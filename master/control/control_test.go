@@ -299,7 +299,10 @@ func TestCreateOverDeleted(t *testing.T) {
 		if s := w.c.Status("web"); s.State != AppDeleting {
 			t.Fatalf("a paused manifest keeps the app: %+v", s)
 		}
-		if _, err := w.c.StartApp(t.Context(), "web"); state.CodeOf(err) != state.Nonsense {
+		if names := w.c.AppNames(); len(names) != 0 || w.c.App("web").ETag != "" {
+			t.Fatalf("an app on its way out still shows: %q", names)
+		}
+		if _, err := w.c.StartApp(t.Context(), "web"); state.CodeOf(err) != state.NotFound {
 			t.Fatalf("starting what is being deleted: %v", err)
 		}
 		if _, err := w.c.CreateApp(t.Context(), app); err != nil {

@@ -11,14 +11,28 @@ import (
 	"stathub/state"
 )
 
-// App gives an app; the zero Doc when there is none.
-func (c *Controller) App(name string) Doc[state.App] { return c.apps.get(name) }
+// App gives an app; the zero Doc when there is none. One that was deleted is none, even while its instances stop.
+func (c *Controller) App(name string) Doc[state.App] {
+	doc := c.apps.get(name)
+	if deleted(doc) {
+		return Doc[state.App]{}
+	}
+	return doc
+}
+
+func deleted(doc Doc[state.App]) bool { return doc.Err == nil && doc.Value != nil && doc.Value.Deleted }
 
 // AppNames gives the names of all apps, in order, unreadable ones included.
 func (c *Controller) AppNames() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Sorted(maps.Keys(c.apps.docs))
+	names := []string{}
+	for _, name := range slices.Sorted(maps.Keys(c.apps.docs)) {
+		if !deleted(c.apps.docs[name]) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Choreo gives the choreography of an app with its dist, where the app is to run now; the zero Doc when there is none.
