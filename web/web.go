@@ -19,9 +19,9 @@ import (
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"t":    func(l *language, key string) string { return l.word(key) },
-	"size": size,
-	"ago":  ago,
+	"t":     func(l *language, key string) string { return l.word(key) },
+	"size":  size,
+	"ago":   ago,
 	"ports": links,
 }).ParseFS(files, "templates/*.html"))
 
