@@ -8,8 +8,10 @@ GOFILES = $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null || find
 
 .PHONY: run test check build bench e2e clean
 
+# As `go run ./localstack`, which would turn a Ctrl-C into an error.
 run:
-	@$(GO) run ./localstack $(ARGS)
+	@$(GO) build -o bin/localstack ./localstack
+	@exec bin/localstack $(ARGS)
 
 test:
 	@$(if $(RACE),,echo "no C compiler: the tests run without the race detector")
