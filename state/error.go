@@ -9,7 +9,7 @@ import (
 // Code says what kind of failure an error is. The HTTP edges turn it into a status; nobody compares error texts.
 type Code string
 
-// The codes, with the status that the API answers (design section 7).
+// The codes, with the status that the API answers (HTTPStatus).
 const (
 	Invalid      Code = "invalid"      // 400: not JSON, an unknown field, a bad name
 	Nonsense     Code = "nonsense"     // 422: readable, but makes no sense
@@ -97,8 +97,8 @@ func CodeOf(err error) Code {
 		return codeUnstated
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Code != codeUnstated {
 		return e.Code
 	}
-	return Internal
+	return Internal // an error without a code is none the less an error
 }

@@ -25,34 +25,6 @@ const ProblemType = "urn:stathub:problem:"
 // retryAfter is the Retry-After of a 503, in seconds: about the time in which a poll looks again.
 const retryAfter = 5
 
-// StatusOf gives the HTTP status of a code (design section 7).
-func StatusOf(code state.Code) int {
-	switch code {
-	case state.Invalid:
-		return http.StatusBadRequest
-	case state.Nonsense:
-		return http.StatusUnprocessableEntity
-	case state.Denied:
-		return http.StatusForbidden
-	case state.NotFound:
-		return http.StatusNotFound
-	case state.Exists:
-		return http.StatusConflict
-	case state.Stale:
-		return http.StatusPreconditionFailed
-	case state.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case state.Unsupported:
-		return http.StatusNotImplemented
-	case state.Unavailable:
-		return http.StatusServiceUnavailable
-	case state.NotModified:
-		return http.StatusNotModified
-	default:
-		return http.StatusInternalServerError
-	}
-}
-
 // codeOf is state.CodeOf, with the codes of errors that Go's own packages give to a handler.
 func codeOf(err error) state.Code {
 	var (
@@ -74,7 +46,7 @@ func codeOf(err error) state.Code {
 // Unavailable carries Retry-After. Headers that tell of the document that was not sent are taken back.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	code := codeOf(err)
-	status := StatusOf(code)
+	status := code.HTTPStatus()
 	if entry := entryOf(r.Context()); entry != nil {
 		entry.err = err
 	}

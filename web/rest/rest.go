@@ -1,6 +1,5 @@
 // Package rest is what the HTTP APIs of master and agent share: errors as problem JSON (RFC 9457), documents with their
-// ETags, bounded bodies, conditions, and the checks that every request passes. It is the one place that turns the codes
-// of package state into HTTP statuses.
+// ETags, bounded bodies, conditions, and the checks that every request passes.
 package rest
 
 import (
