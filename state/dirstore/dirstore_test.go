@@ -23,6 +23,7 @@ func open(t *testing.T, dir string) *dirstore.Store {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	shared := func(t *testing.T, n int) []state.Store {
 		dir, all := t.TempDir(), make([]state.Store, n)
 		for i := range all {
@@ -31,7 +32,7 @@ func TestContract(t *testing.T) {
 		return all
 	}
 	storetest.RunWith(t, func(t *testing.T) state.Store { return open(t, t.TempDir()) },
-		storetest.Options{Shared: shared, Hints: true})
+		storetest.Options{Shared: shared, Hints: true, OneStoreIncrements: 100, ForeignNames: foreignNames})
 }
 
 func put(t *testing.T, s state.Store, key, text string) state.ETag {

@@ -31,7 +31,7 @@ const (
 	dirVar  = "DIRSTORE_TEST_DIR"
 )
 
-const processIncrements = 150
+const processIncrements = 500
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVar); role != "" {
@@ -82,6 +82,7 @@ func child(t *testing.T, role, dir string) *exec.Cmd {
 }
 
 func TestIncrementsOfProcesses(t *testing.T) {
+	t.Parallel() // with the contract: both mostly wait for the disk
 	const processes = 8
 	dir := t.TempDir()
 	done := make(chan error, processes)

@@ -96,11 +96,16 @@ func (s suite) oddNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		etag, err := state.Write(t.Context(), st, key, []byte("text of "+key), state.Condition{IfAbsent: true})
+		if s.ForeignNames && state.CodeOf(err) == state.Invalid {
+			t.Logf("left out: %v", err)
+			continue
+		}
 		if err != nil {
 			t.Fatalf("Put %q: %v", key, err)
 		}
 		want[key] = etag
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return want[key] == "" })
 	for _, key := range keys {
 		if e := wantText(t, st, key, "text of "+key); e.ETag != want[key] {
 			t.Errorf("%q: ETag %q, want %q", key, e.ETag, want[key])

@@ -21,7 +21,7 @@ func (s suite) increments(t *testing.T) {
 	for i := range all {
 		all[i] = one
 	}
-	count(t, all, s.Increments)
+	count(t, all, s.OneStoreIncrements)
 }
 
 func (s suite) incrementsShared(t *testing.T) {

@@ -22,8 +22,16 @@ type Options struct {
 	Hints      bool
 	HintWithin time.Duration
 
-	// Increments is how often each of the 8 writers adds one; 500 when zero. Lower it for stores across a network.
+	// Increments is how often each of the 8 writers adds one; 500 when zero. Lower it for stores that only carry another
+	// one's conditions, and for fakes.
 	Increments int
+
+	// OneStoreIncrements is the same for 8 writers on one opened store, which contend less; Increments when zero.
+	OneStoreIncrements int
+
+	// ForeignNames: the place is a folder of an operating system that refuses some names that are keys ("a:b", "con",
+	// "trailing."). Such a key may be code Invalid to Put then; it is left out of the tests.
+	ForeignNames bool
 
 	// DeleteChecksOnly: the provider has no conditional delete, so the store compares and then deletes. The race
 	// between a conditional Delete and a Put is left out.
@@ -37,6 +45,9 @@ func Run(t *testing.T, open func(t *testing.T) state.Store) { RunWith(t, open, O
 func RunWith(t *testing.T, open func(t *testing.T) state.Store, o Options) {
 	if o.Increments == 0 {
 		o.Increments = 500
+	}
+	if o.OneStoreIncrements == 0 {
+		o.OneStoreIncrements = o.Increments
 	}
 	if o.HintWithin == 0 {
 		o.HintWithin = 10 * time.Second

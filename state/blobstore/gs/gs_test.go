@@ -61,6 +61,7 @@ func TestContract(t *testing.T) {
 			}
 			return all
 		},
+		Increments: 60, // of the fake: what counts is that each write carries its condition
 	})
 }
 
@@ -94,7 +95,6 @@ func TestRequestsCarryTheConditions(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
-	f := newFake(t)
 	status := func(code int, reason string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, _ *http.Request) bool { refuse(w, code, reason, "no"); return true }
 	}
@@ -115,6 +115,8 @@ func TestFaults(t *testing.T) {
 			state.Unavailable, state.Unavailable, state.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the providers' clients wait before they try again
+			f := newFake(t)
 			s := open(t, f.url("none", ""))
 			f.mu.Lock()
 			f.intercept = c.answer

@@ -120,11 +120,12 @@ func TestContract(t *testing.T) {
 	for name, c := range map[string]struct {
 		prefix     string
 		increments int
-	}{"Bucket": {"", 500}, "Prefix": {"team-a/hub", 50}} {
+	}{"Bucket": {"", 500}, "Prefix": {"team-a/hub", 20}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // much of it is waiting for the server's disk
 			prefix := c.prefix
 			storetest.RunWith(t, func(t *testing.T) state.Store { return open(t, newBucket(t), prefix) }, storetest.Options{
-				Increments: c.increments,
+				Increments: c.increments, OneStoreIncrements: min(c.increments, 50),
 				Shared: func(t *testing.T, n int) []state.Store {
 					bucket, all := newBucket(t), make([]state.Store, n)
 					for i := range all {

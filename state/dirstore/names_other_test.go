@@ -1,0 +1,5 @@
+//go:build !windows
+
+package dirstore_test
+
+const foreignNames = false
