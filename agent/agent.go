@@ -40,14 +40,48 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 		fmt.Fprintln(stderr, "stathub-agent:", err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	log := slog.New(slog.NewTextHandler(stderr, nil))
+	ctx, hurry, release := signals(o.StopOnExit)
+	defer release()
+	o.Hurry = hurry
 	if err := Run(ctx, o, log); err != nil {
 		fmt.Fprintln(stderr, "stathub-agent:", err)
 		return 1
 	}
 	return 0
+}
+
+// signals gives a context that the first signal to end cancels, and a channel that the second one closes. A reader of the
+// log that went away does not end the agent (SIGPIPE), and with StopOnExit a terminal
+// that closes is a signal to end too.
+func signals(withInstances bool) (ctx context.Context, hurry <-chan struct{}, release func()) {
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	if withInstances && !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(caught, syscall.SIGHUP)
+	}
+	pipe := make(chan os.Signal, 1) // never read: to be notified is enough
+	signal.Notify(pipe, syscall.SIGPIPE)
+	ctx, cancel := context.WithCancel(context.Background())
+	second, done := make(chan struct{}), make(chan struct{})
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		for _, next := range []func(){cancel, func() { close(second) }} {
+			select {
+			case <-caught:
+				next()
+			case <-done:
+				return
+			}
+		}
+	})
+	return ctx, second, func() {
+		signal.Stop(caught)
+		signal.Stop(pipe)
+		close(done)
+		waiter.Wait()
+		cancel()
+	}
 }
 
 // Run runs an agent until ctx ends; then its instances go on running, unless StopOnExit. An error is one of the start,
@@ -61,6 +95,11 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("let go of the store directory", lock.Close)
+	node, err := lockNode(o.NodeID, o.stateURL())
+	if err != nil {
+		return err
+	}
+	ends.add("let go of the node's name", node.Close)
 	// Nothing is served before the instances are adopted, but a port in use has to be known before anything is touched.
 	listener, err := listen(o)
 	if err != nil {
@@ -72,7 +111,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return fmt.Errorf("cannot open the bucket (--state.url, --master.address): %w", err)
 	}
 	ends.add("close the bucket", store.Close)
-	runner, err := proc.NewRunner()
+	runner, err := proc.NewRunner(o.StoreDirectory)
 	if err != nil {
 		return err
 	}
@@ -86,7 +125,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	sv := supervise.New(supervise.Options{
 		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: []string{}, Version: Version,
-		Poll: o.poll(), Heartbeat: o.Heartbeat, StopOnExit: o.StopOnExit, Log: log,
+		Poll: o.poll(), Heartbeat: o.Heartbeat, StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
 	return serve(ctx, o, sv, listener, address, log)
 }

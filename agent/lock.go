@@ -8,12 +8,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"stathub/state"
 )
 
 // errLocked says that another process holds a lock.
 var errLocked = errors.New("locked")
+
+// lockPatience is how long a lock is waited for: a process that was being forked when its agent was killed holds a copy
+// until it executes its program.
+const lockPatience = time.Second
+
+func lockSoon(f *os.File) error {
+	for tried := time.Now(); ; time.Sleep(lockPatience / 20) {
+		if err := lockFile(f); !errors.Is(err, errLocked) || time.Since(tried) > lockPatience {
+			return err
+		}
+	}
+}
 
 // lockStore makes this process the only agent of a store directory. The kernel lets go of the lock when the process ends,
 // however it ends, and no child has it. The file holds the process's pid, for people.
@@ -26,7 +39,7 @@ func lockStore(dir string) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the store directory: %w", err)
 	}
-	if err := lockFile(f); err != nil {
+	if err := lockSoon(f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, errLocked) {
 			return nil, fmt.Errorf("cannot lock %s: %w", path, err)

@@ -30,6 +30,7 @@ type Options struct {
 	Heartbeat      time.Duration
 	Poll           time.Duration // 0: what suits the bucket
 	StopOnExit     bool
+	Hurry          <-chan struct{} // closed: with StopOnExit what has not stopped yet is killed; nil: never
 }
 
 func table(o *Options) *option.Set {

@@ -106,3 +106,16 @@ func (a *account) environ(env []string) []string {
 	}
 	return env
 }
+
+// Give makes the user of a Spec the owner of what lies under name in root; a link is not followed. It does nothing when
+// user is "" or the agent's own. Errors are *StartError.
+func Give(root *os.Root, name, user string) error {
+	a, err := lookupAccount(user)
+	if err != nil || a == nil {
+		return err
+	}
+	if err := root.Lchown(name, int(a.credential.Uid), int(a.credential.Gid)); err != nil {
+		return &StartError{Op: "give directory", Path: name, Err: explain(err, "to user %s: %v", user, bare(err))}
+	}
+	return nil
+}

@@ -15,6 +15,18 @@ import (
 // MarkerEnv is the environment variable that names the instance of a process: "<node>/<app>.<n>". Children inherit it.
 const MarkerEnv = "STATHUB_INSTANCE"
 
+// StoreEnv is the environment variable that names the store directory of the agent that started a process. Two agents of
+// one machine may have the same node id, for different buckets: neither may touch the other's processes.
+const StoreEnv = "STATHUB_STORE"
+
+// markerIn gives the marker in env, unless the process belongs to an agent with another store directory.
+func markerIn(env []string, store string) (string, bool) {
+	if owner, ok := getenv(env, StoreEnv); ok && owner != store {
+		return "", false
+	}
+	return getenv(env, MarkerEnv)
+}
+
 // Identity names one process for good: a pid alone is recycled.
 type Identity struct {
 	PID   int    `json:"pid"`

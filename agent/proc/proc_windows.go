@@ -119,3 +119,6 @@ func leads(int) bool { return true }
 
 // BootID is the same always: creation times, the other part of an Identity, are absolute on Windows.
 func BootID() (string, error) { return "windows", nil }
+
+// Give does nothing: a Spec's user is not supported on this system, and a start with one says so.
+func Give(*os.Root, string, string) error { return nil }

@@ -22,7 +22,7 @@ func initHelper() {
 		fail("skip: pid %d", os.Getpid())
 	}
 	_ = os.Setenv(helperEnv, "")
-	r, err := NewRunner()
+	r, err := NewRunner("")
 	if err != nil {
 		fail("%v", err)
 	}

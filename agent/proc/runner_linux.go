@@ -24,6 +24,7 @@ type watched struct {
 
 // Runner starts and watches processes. It is safe for concurrent use.
 type Runner struct {
+	store    string
 	boot     string
 	bootTime time.Time // start of the clock that identities count in
 	pidfds   bool
@@ -41,10 +42,11 @@ type Runner struct {
 	blind  int // how many of procs have no pidfd
 }
 
-// NewRunner makes a Runner. It fails where /proc is missing. As PID 1 the Runner reaps the orphans that the process inherits.
-func NewRunner() (*Runner, error) { return newRunner(havePidfds()) }
+// NewRunner makes a Runner for the agent of a store directory (StoreEnv). It fails where /proc is missing. As PID 1 the
+// Runner reaps the orphans that the process inherits.
+func NewRunner(store string) (*Runner, error) { return newRunner(store, havePidfds()) }
 
-func newRunner(pidfds bool) (*Runner, error) {
+func newRunner(store string, pidfds bool) (*Runner, error) {
 	boot, err := BootID()
 	if err != nil {
 		return nil, err
@@ -66,6 +68,7 @@ func newRunner(pidfds bool) (*Runner, error) {
 		return nil, fmt.Errorf("cannot watch the epoll descriptor: %w", err)
 	}
 	r := &Runner{
+		store:    store,
 		boot:     boot,
 		bootTime: time.Now().Add(-time.Duration(now.Nano())).Round(0),
 		pidfds:   pidfds,
@@ -143,7 +146,7 @@ func (r *Runner) Adopt(id Identity) error {
 		return err
 	}
 	w.own = s.ppid == os.Getpid()
-	w.marker, _ = getenv(readEnv(id.PID), MarkerEnv)
+	w.marker, _ = markerIn(readEnv(id.PID), r.store)
 	return r.watch(w)
 }
 

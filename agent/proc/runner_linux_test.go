@@ -44,7 +44,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 
 func open(t testing.TB) *Runner {
 	t.Helper()
-	r, err := NewRunner()
+	r, err := NewRunner("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func open(t testing.TB) *Runner {
 func eachWay(t *testing.T, test func(t *testing.T, r *Runner)) {
 	for _, pidfds := range []bool{true, false} {
 		t.Run(fmt.Sprintf("pidfds=%v", pidfds), func(t *testing.T) {
-			r, err := newRunner(pidfds && havePidfds())
+			r, err := newRunner("", pidfds && havePidfds())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -274,7 +274,7 @@ func TestCloseLeavesProcessesRunning(t *testing.T) {
 
 // agentHelper is an agent that starts three processes, says which, and stays until it is killed.
 func agentHelper() {
-	r, err := NewRunner()
+	r, err := NewRunner("")
 	if err != nil {
 		panic(err)
 	}

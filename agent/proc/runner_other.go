@@ -30,6 +30,7 @@ type child struct {
 // Runner starts and watches processes. It is safe for concurrent use. On this system each process that it started has a
 // goroutine that waits for it, and adopted ones are polled.
 type Runner struct {
+	store string
 	boot  string
 	queue *exitQueue
 	stop  chan struct{}
@@ -40,13 +41,13 @@ type Runner struct {
 	watched map[Identity]*child // nil for adopted processes
 }
 
-// NewRunner makes a Runner.
-func NewRunner() (*Runner, error) {
+// NewRunner makes a Runner for the agent of a store directory (StoreEnv).
+func NewRunner(store string) (*Runner, error) {
 	boot, err := BootID()
 	if err != nil {
 		return nil, err
 	}
-	return &Runner{boot: boot, queue: newExitQueue(), stop: make(chan struct{}), watched: map[Identity]*child{}}, nil
+	return &Runner{store: store, boot: boot, queue: newExitQueue(), stop: make(chan struct{}), watched: map[Identity]*child{}}, nil
 }
 
 // Start runs a program. When it returns without error the program has been executed, its Identity is known, and its exit
@@ -161,7 +162,7 @@ func (r *Runner) Kill(id Identity) error {
 	targets := r.descendants(id)
 	if p, err := process.NewProcess(int32(id.PID)); err == nil {
 		if env, err := p.Environ(); err == nil {
-			if marker, ok := getenv(env, MarkerEnv); ok {
+			if marker, ok := markerIn(env, r.store); ok {
 				targets = append(targets, r.Leftovers(marker)...)
 			}
 		}
@@ -207,7 +208,7 @@ func (r *Runner) descendants(id Identity) []Identity {
 func (r *Runner) Leftovers(marker string) []Identity {
 	var ids []Identity
 	_ = r.marked(func(id Identity, env []string) {
-		if m, ok := getenv(env, MarkerEnv); ok && m == marker {
+		if m, ok := markerIn(env, r.store); ok && m == marker {
 			ids = append(ids, id)
 		}
 	})
@@ -219,7 +220,7 @@ func (r *Runner) Leftovers(marker string) []Identity {
 func (r *Runner) Find(prefix string) ([]Found, error) {
 	var found []Found
 	err := r.marked(func(id Identity, env []string) {
-		if m, ok := getenv(env, MarkerEnv); ok && strings.HasPrefix(m, prefix) && leads(id.PID) {
+		if m, ok := markerIn(env, r.store); ok && strings.HasPrefix(m, prefix) && leads(id.PID) {
 			found = append(found, Found{ID: id, Env: parseEnv(env)})
 		}
 	})

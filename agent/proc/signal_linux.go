@@ -104,7 +104,7 @@ func (r *Runner) remains(id Identity, all []stat) []stat {
 	leader := slices.IndexFunc(all, func(s stat) bool { return s.pid == id.PID })
 	recycled := leader >= 0 && all[leader].start != id.Start
 	if marker == "" && leader >= 0 && !recycled && !all[leader].dead() {
-		marker, _ = getenv(readEnv(id.PID), MarkerEnv)
+		marker, _ = markerIn(readEnv(id.PID), r.store)
 	}
 	member := map[int]bool{}
 	for _, s := range all {
@@ -117,7 +117,7 @@ func (r *Runner) remains(id Identity, all []stat) []stat {
 			// While a session has members its number is not given to a new process. Without the leader, though, it might be
 			// the session of a later process of that number: only one of an instance's can be ours.
 			if !recycled {
-				m, ok := getenv(readEnv(s.pid), MarkerEnv)
+				m, ok := markerIn(readEnv(s.pid), r.store)
 				member[s.pid] = leader >= 0 || ok && (marker == "" || m == marker)
 				if member[s.pid] && marker == "" {
 					marker = m
@@ -127,7 +127,7 @@ func (r *Runner) remains(id Identity, all []stat) []stat {
 	}
 	for _, s := range all {
 		if marker != "" && s.start >= id.Start && !member[s.pid] && !others[s.session] && s.pid > 1 && s.pid != os.Getpid() {
-			m, ok := getenv(readEnv(s.pid), MarkerEnv)
+			m, ok := markerIn(readEnv(s.pid), r.store)
 			member[s.pid] = ok && m == marker
 		}
 	}
@@ -167,7 +167,7 @@ func (r *Runner) known(id Identity) (marker string, others map[int]bool) {
 func (r *Runner) Leftovers(marker string) []Identity {
 	var ids []Identity
 	_ = r.marked(func(s stat, env []string) {
-		if m, ok := getenv(env, MarkerEnv); ok && m == marker {
+		if m, ok := markerIn(env, r.store); ok && m == marker {
 			ids = append(ids, Identity{PID: s.pid, Start: s.start, Boot: r.boot})
 		}
 	})
@@ -183,7 +183,7 @@ func (r *Runner) Find(prefix string) ([]Found, error) {
 		if s.session != s.pid {
 			return
 		}
-		if m, ok := getenv(env, MarkerEnv); ok && strings.HasPrefix(m, prefix) {
+		if m, ok := markerIn(env, r.store); ok && strings.HasPrefix(m, prefix) {
 			found = append(found, Found{ID: Identity{PID: s.pid, Start: s.start, Boot: r.boot}, Env: parseEnv(env)})
 		}
 	})

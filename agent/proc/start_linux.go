@@ -17,7 +17,7 @@ func (r *Runner) Start(spec Spec) (Identity, error) {
 	}
 	defer l.close()
 	w := &watched{fd: -1, own: true}
-	w.marker, _ = getenv(l.env, MarkerEnv)
+	w.marker, _ = markerIn(l.env, r.store)
 	sys := &syscall.SysProcAttr{}
 	if r.pidfds {
 		sys.PidFD = &w.fd

@@ -46,10 +46,11 @@ type Options struct {
 	Isolation []string
 	Version   string
 
-	Poll       time.Duration // of the manifest; default 5 s
-	Heartbeat  time.Duration // default 10 s
-	Deadline   time.Duration // of each request to the store; default 30 s
-	StopOnExit bool          // the processes end with the agent
+	Poll       time.Duration   // of the manifest; default 5 s
+	Heartbeat  time.Duration   // default 10 s
+	Deadline   time.Duration   // of each request to the store; default 30 s
+	StopOnExit bool            // the processes end with the agent, each within its own time to stop
+	Hurry      <-chan struct{} // closed: at such an end they are killed now; nil: never
 
 	Environ []string                                 // what processes inherit, STATHUB_ variables left out; default os.Environ()
 	Log     *slog.Logger                             // default slog.Default()

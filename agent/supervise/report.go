@@ -63,6 +63,7 @@ type reporter struct {
 	extra   []byte
 	written *state.Report // nil: nothing yet
 	usageAt time.Time     // when written went out
+	due     time.Time     // writes so far, counted as one per reportEvery
 	once    once
 }
 
@@ -72,9 +73,12 @@ func newReporter(s *Supervisor) *reporter {
 
 const (
 	reportDebounce = 200 * time.Millisecond
-	usageEvery     = time.Minute     // changes of use alone are not told more often
-	reportRetry    = 5 * time.Second // after a write that failed
-	lastReport     = 3 * time.Second // for the one at the end
+	reportEvery    = time.Second      // on average, while things keep changing
+	reportBurst    = 20 * time.Second // worth of writes may come at once
+	settleAfter    = time.Second      // a program that a script executes has its own name and children by then
+	usageEvery     = time.Minute      // changes of use alone are not told more often
+	reportRetry    = 5 * time.Second  // after a write that failed
+	lastReport     = 3 * time.Second  // for the one at the end
 )
 
 // run writes the report after each change, until ctx ends; the first one has the machine's facts, since a master makes the
@@ -88,13 +92,15 @@ func (p *reporter) run(ctx context.Context) {
 	p.s.changed()
 	usage := time.NewTicker(usageEvery)
 	defer usage.Stop()
-	var retry <-chan time.Time
+	var retry, settled <-chan time.Time
+	more := false // processes came while settled was pending
 	for {
+		whole := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.s.dirty:
-			if !pause(ctx, reportDebounce) {
+			if !pause(ctx, max(reportDebounce, time.Until(p.due.Add(-reportBurst)))) {
 				return
 			}
 			select { // what changed meanwhile is in the snapshot too
@@ -103,19 +109,36 @@ func (p *reporter) run(ctx context.Context) {
 			}
 		case <-usage.C:
 		case <-retry:
+		case <-settled:
+			settled, whole = nil, true
 		}
 		retry = nil
-		if !p.write(ctx, p.s.Report()) {
+		r := p.s.Report()
+		if more = more || p.newProcess(&r); more && settled == nil {
+			settled, more = time.After(settleAfter), false
+		}
+		if !p.write(ctx, r, whole) {
 			retry = time.After(reportRetry)
 		}
 	}
+}
+
+// newProcess says whether r has a process that the report in the bucket does not have.
+func (p *reporter) newProcess(r *state.Report) bool {
+	known := map[int]bool{0: true}
+	if p.written != nil {
+		for k := range p.written.Instances {
+			known[p.written.Instances[k].PID] = true
+		}
+	}
+	return slices.ContainsFunc(r.Instances, func(i state.Instance) bool { return !known[i.PID] })
 }
 
 // last writes once more when everything has come to rest.
 func (p *reporter) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastReport)
 	defer cancel()
-	p.write(ctx, p.s.Report())
+	p.write(ctx, p.s.Report(), false)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -129,9 +152,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// write puts the report into the bucket if it tells something new. It is false when it has to be tried again.
-func (p *reporter) write(ctx context.Context, r state.Report) bool {
-	if p.written != nil && same(p.written, &r, time.Since(p.usageAt) >= usageEvery) {
+// write puts the report into the bucket if it tells something new, with whole also of the processes' use of the machine. It
+// is false when it has to be tried again.
+func (p *reporter) write(ctx context.Context, r state.Report, whole bool) bool {
+	if p.written != nil && same(p.written, &r, whole || time.Since(p.usageAt) >= usageEvery) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
@@ -146,6 +170,10 @@ func (p *reporter) write(ctx context.Context, r state.Report) bool {
 		p.s.log.Info("the report is written again")
 	}
 	p.written, p.usageAt = &r, time.Now()
+	if p.due.Before(p.usageAt) {
+		p.due = p.usageAt
+	}
+	p.due = p.due.Add(reportEvery)
 	return true
 }
 

@@ -3,10 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -146,25 +143,6 @@ func (s *Supervisor) fetch(ctx context.Context, uris []string) ([]artifact.File,
 	return files, nil
 }
 
-// makeDirs makes the working directory and the log folder, and gives the former.
-func (s *Supervisor) makeDirs(t try) (string, error) {
-	dir := t.spec.app.WorkingDirectory
-	switch {
-	case filepath.IsAbs(dir):
-	case dir == "" || filepath.IsLocal(dir):
-		dir = filepath.Join(s.paths.work(t.app, t.n), dir)
-	default:
-		return "", fmt.Errorf("cannot use workingDirectory %q: a relative one must stay inside the instance's own folder", dir)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make the working directory: %w", err)
-	}
-	if err := os.MkdirAll(s.paths.logs(t.app, t.n), 0o750); err != nil {
-		return "", fmt.Errorf("cannot make the log folder: %w", err)
-	}
-	return dir, nil
-}
-
 // environment gives the arguments with their placeholders replaced, and the whole environment: the agent's own, the
 // node's envs, what the agent knows of the instance, and the app's envs, of which a later one hides an earlier one.
 func (s *Supervisor) environment(t try, ports []int) (args, env []string) {
@@ -185,7 +163,7 @@ func (s *Supervisor) environment(t try, ports []int) (args, env []string) {
 	}
 	maps.Copy(all, builtin)
 	maps.Copy(all, appEnvs)
-	all[proc.MarkerEnv], all[SpecEnv] = t.id, t.sum
+	all[proc.MarkerEnv], all[proc.StoreEnv], all[SpecEnv] = t.id, s.opts.Dir, t.sum
 	all[GenerationEnv] = strconv.FormatInt(t.gen, 10)
 	for _, kv := range s.opts.Environ {
 		name, _, _ := strings.Cut(kv, "=")

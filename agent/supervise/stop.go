@@ -44,6 +44,8 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 	select {
 	case <-ctx.Done():
 		return false
+	case <-s.hurry:
+		s.log.Warn("killing: the agent is to end now", "instance", marker, "pid", id.PID)
 	case <-timer.C:
 		s.log.Warn("killing: it did not stop in time", "instance", marker, "pid", id.PID, "timeout", timeout)
 	case <-ended:
@@ -76,6 +78,11 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time) bool {
 	for wait := 5 * time.Millisecond; len(s.opts.Runner.Leftovers(marker)) > 0; wait = min(2*wait, time.Second) {
 		left := time.Until(deadline)
+		select {
+		case <-s.hurry:
+			return false
+		default:
+		}
 		if left <= 0 || !pause(ctx, min(wait, left)) {
 			return false
 		}

@@ -34,6 +34,7 @@ type Supervisor struct {
 	work   sync.WaitGroup // effects of instances
 	dirty  chan struct{}  // the report may have changed
 
+	hurry    chan struct{} // closed when stops at the end have no more time
 	gathered chan struct{} // closed when the first facts are there
 
 	// The rest belongs to the loop.
@@ -58,7 +59,7 @@ func New(o Options) *Supervisor {
 		opts: o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
 		forks:  make(chan struct{}, 8),
-		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}),
+		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
 		byProc: map[proc.Identity]*instance{}, early: map[proc.Identity]proc.Exit{},
 		unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
@@ -158,6 +159,15 @@ func (s *Supervisor) end() {
 	}
 	s.desired = &last
 	stop := make(chan struct{})
+	if last.Halt && s.opts.Hurry != nil {
+		s.work.Go(func() {
+			select {
+			case <-s.opts.Hurry:
+				close(s.hurry)
+			case <-s.ctx.Done():
+			}
+		})
+	}
 	expire := time.AfterFunc(bound, func() { close(stop) })
 	defer expire.Stop()
 	s.convergeAll()
