@@ -32,8 +32,13 @@ type local struct {
 
 func runLocal(t *testing.T, dir string, args ...string) *local {
 	t.Helper()
+	return runLocalIn(t, nil, dir, args...)
+}
+
+func runLocalIn(t *testing.T, env []string, dir string, args ...string) *local {
+	t.Helper()
 	bin := harness.Build(t, "./localstack")
-	l := &local{dir: dir, Program: harness.Start(t, nil, bin, append([]string{"--port=0", "--dir=" + dir}, args...)...)}
+	l := &local{dir: dir, Program: harness.Start(t, env, bin, append([]string{"--port=0", "--dir=" + dir}, args...)...)}
 	harness.Within(t, 2*time.Minute, func() error {
 		select {
 		case <-l.Done:
@@ -256,6 +261,37 @@ func walk(t *testing.T, disturb func(*testing.T, *local), args ...string) {
 		t.Errorf("the deleted sample is back: %q", names)
 	}
 	l.Stop(t)
+}
+
+// A machine without Python gets a sample that needs none.
+func TestE2EWithoutPython(t *testing.T) {
+	l := runLocalIn(t, []string{"PATH=" + t.TempDir()}, filepath.Join(t.TempDir(), "stack"), "--agents=2")
+	if !strings.Contains(l.Output(), "no python3 on this machine") {
+		t.Error("the stack does not say that there is no Python")
+	}
+	answers(t, l.procs(t, "http_server", 5))
+	l.Stop(t)
+}
+
+// --clean removes what a stack made, and nothing else.
+func TestE2EClean(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "stack")
+	l := runLocal(t, dir, "--agents=1")
+	harness.Must(t, "DELETE", l.base+"/v1/app/http_server", nil, nil)
+	l.Stop(t)
+	l = runLocal(t, dir, "--agents=1", "--clean")
+	l.procs(t, "http_server", 5)
+	l.Stop(t)
+
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "precious"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Start(t, nil, harness.Build(t, "./localstack"), "--clean", "--port=0", "--dir="+foreign)
+	<-p.Done
+	if _, err := os.Stat(filepath.Join(foreign, "precious")); err != nil || p.Err == nil || !strings.Contains(p.Output(), "not the data of a local stack") {
+		t.Errorf("--clean of a foreign folder: %v, %v, %s", err, p.Err, p.Output())
+	}
 }
 
 // kill -9 of the whole stack: its agents stop with it, and take their processes along.
