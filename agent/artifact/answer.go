@@ -45,7 +45,7 @@ func (c *Cache) remember(src source, a answer) error {
 
 // writeFile replaces a small file of the cache, all or nothing, durably.
 func (c *Cache) writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(c.path("tmp"), "doc-")
+	f, err := c.temp("doc-")
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type File struct {
 // Options are what Open leaves at their defaults.
 type Options struct {
 	MaxBytes    int64         // a larger artifact is refused; 0: 4 GiB
-	IdleTimeout time.Duration // a source that sends nothing for so long is given up; 0: 30 s
+	IdleTimeout time.Duration // a source that sends less than 16 KiB in so long is given up; 0: 30 s
 	Transport   http.RoundTripper
 }
 
@@ -79,17 +79,32 @@ func OpenWith(dir string, bucket state.Store, opts Options) (*Cache, error) {
 	}
 	c := &Cache{dir: dir, bucket: bucket, opts: opts, flights: map[string]*flight{}, places: map[string]*placeLock{}}
 	c.client = newClient(opts)
-	c.newTemp = func() (*os.File, error) { return os.CreateTemp(c.path("tmp"), "get-") }
+	c.newTemp = func() (*os.File, error) { return c.temp("get-") }
 	// What a killed agent left half done is of no use to anybody.
 	if err := os.RemoveAll(c.path("tmp")); err != nil {
 		return nil, state.Errorf(state.Internal, "", "cannot clean the artifact cache: %w", err)
 	}
-	for _, sub := range []string{"content", "answers", "placed", "tmp"} {
-		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
-			return nil, state.Errorf(state.Internal, "", "cannot open the artifact cache: %w", err)
-		}
+	if err := c.makeDirs(); err != nil {
+		return nil, state.Errorf(state.Internal, "", "cannot open the artifact cache: %w", err)
 	}
 	return c, nil
+}
+
+func (c *Cache) makeDirs() error {
+	for _, sub := range []string{"content", "answers", "placed", "tmp"} {
+		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// temp makes a file in tmp/. The cache may have been wiped while it is used: it is made anew.
+func (c *Cache) temp(prefix string) (*os.File, error) {
+	if err := c.makeDirs(); err != nil {
+		return nil, err
+	}
+	return os.CreateTemp(c.path("tmp"), prefix)
 }
 
 func (c *Cache) path(elem ...string) string {

@@ -158,13 +158,13 @@ func (e *sourceError) Unwrap() error { return e.err }
 // faultReader marks the errors of r, and reports that bytes come.
 type faultReader struct {
 	r        io.Reader
-	progress func()
+	progress func(n int)
 }
 
 func (s *faultReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if n > 0 {
-		s.progress()
+		s.progress(n)
 	}
 	if err != nil && err != io.EOF {
 		err = &sourceError{err}
@@ -172,14 +172,15 @@ func (s *faultReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// idle ends a context when nothing came for a while.
+// idle ends a context when hardly anything came for a while. One goroutine tells it of progress.
 type idle struct {
 	timer  *time.Timer
 	limit  time.Duration
+	got    int // bytes since the timer was set
 	cancel context.CancelCauseFunc
 }
 
-var errStalled = errors.New("the source sent nothing for too long")
+var errStalled = errors.New("the source sent too little for too long")
 
 func watchIdle(ctx context.Context, limit time.Duration) (context.Context, *idle) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -187,7 +188,15 @@ func watchIdle(ctx context.Context, limit time.Duration) (context.Context, *idle
 	return ctx, &idle{timer: time.AfterFunc(limit, func() { cancel(stalled) }), limit: limit, cancel: cancel}
 }
 
-func (i *idle) progress() { i.timer.Reset(i.limit) }
+// minChunk is the least that has to come within the limit: a source that drips would hold up a restart for good.
+const minChunk = 16 << 10 // bytes
+
+func (i *idle) progress(n int) {
+	if i.got += n; i.got >= minChunk {
+		i.got = 0
+		i.timer.Reset(i.limit)
+	}
+}
 
 func (i *idle) stop() {
 	i.timer.Stop()

@@ -195,7 +195,7 @@ func TestFetchSourceGone(t *testing.T) {
 			case <-slow:
 			case <-r.Context().Done():
 			}
-		}, state.Unavailable, "sent nothing"},
+		}, state.Unavailable, "sent too little"},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "40")
 			_, _ = io.WriteString(w, "half")

@@ -76,7 +76,7 @@ func (u *unpacking) extract(ctx context.Context, e entry) error {
 		return refuse("entry %q: %w", e.name, err)
 	}
 	defer body.Close()
-	in := &faultReader{r: io.LimitReader(body, min(e.size, u.left)+1), progress: func() {}}
+	in := &faultReader{r: io.LimitReader(body, min(e.size, u.left)+1), progress: func(int) {}}
 	n, err := u.write(ctx, path.Join(u.temp, name), in, e.mode&0o111 != 0, false)
 	var broken *sourceError
 	switch {

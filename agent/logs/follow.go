@@ -2,7 +2,6 @@ package logs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,14 +15,15 @@ import (
 // poll is how often a followed file is looked at without a hint. Hints make it sooner, where the system has any left.
 const poll = 250 * time.Millisecond
 
-// Follow writes the last lines of the file at path to w, and then what is added to it, until ctx ends, which is no
-// error, or w fails, whose error it returns. It waits for a file that is not there yet. A file that was emptied is read
-// from its start, and so is one that took its name, after the rest of the old one. Each call is independent; it holds
+// Follow writes the file at path to w, beginning at from, and then what is added to it, until ctx ends, which is no
+// error, or w fails, whose error it returns. It waits for a file that is not there yet, and wants all of that. A file
+// that was emptied is read from its start, and so is one that took its name, after the rest of the old one. Where it
+// comes too late for bytes that are no longer kept, a line says how many they were. Each call is independent; it holds
 // one block in memory, however long a line is. w gets what is new at once: flushing is its business.
-func Follow(ctx context.Context, w io.Writer, path string, lines int) error {
+func Follow(ctx context.Context, w io.Writer, path string, from From) error {
 	hints, stop := watch(path)
 	defer stop()
-	fl := &follower{w: w, path: path, lines: lines}
+	fl := &follower{reader: reader{w: w}, path: path, from: from}
 	defer fl.close()
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
@@ -82,39 +82,31 @@ func drain(hints <-chan fsnotify.Event) {
 
 // follower is one Follow under way.
 type follower struct {
-	w      io.Writer
-	path   string
-	lines  int // of the first file; -1 afterwards: files that come later are wanted whole
-	file   *os.File
-	offset int64
+	reader
+	path string
+	from From // of the first file; files that come later are wanted whole
 }
 
 func (fl *follower) close() {
-	if fl.file != nil {
-		_ = fl.file.Close() // only read from
-		fl.file = nil
+	if fl.f != nil {
+		_ = fl.f.Close() // only read from
+		fl.f = nil
 	}
 }
 
 // advance sends all that there is now.
 func (fl *follower) advance() error {
 	for {
-		if fl.file == nil {
+		if fl.f == nil {
 			if opened, err := fl.open(); !opened || err != nil {
 				return err
 			}
 		}
-		if st, err := fl.file.Stat(); err == nil && st.Size() < fl.offset {
-			fl.offset = 0
+		if size, err := sizeOf(fl.f); err == nil {
+			fl.offset = settle(fl.offset, size)
 		}
 		replaced := fl.replaced() // before the last look: what came into the old file until then is read
-		offset, err := send(fl.w, fl.file, fl.offset, -1)
-		fl.offset = offset
-		var broken *writeError
-		if errors.As(err, &broken) {
-			return broken.err
-		}
-		if err != nil || !replaced {
+		if err := fl.rest(); err != nil || !replaced {
 			return err
 		}
 		fl.close()
@@ -123,22 +115,20 @@ func (fl *follower) advance() error {
 
 func (fl *follower) open() (bool, error) {
 	f, err := open(fl.path)
+	from := fl.from
+	fl.from = At(0)
 	if state.CodeOf(err) == state.NotFound {
-		fl.lines = -1
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	fl.file, fl.offset = f, 0
-	if fl.lines >= 0 {
-		st, err := f.Stat()
+	fl.f, fl.offset = f, from.offset // settled later; what is not kept of it is announced
+	if from.offset < 0 {
+		span, err := locate(f, from)
 		if err != nil {
-			return false, state.Errorf(state.Unavailable, "", "cannot read output: %w", err)
-		}
-		if fl.offset, err = startOf(f, st.Size(), fl.lines); err != nil {
 			return false, err
 		}
-		fl.lines = -1
+		fl.offset = span.Start
 	}
 	return true, nil
 }
@@ -149,6 +139,6 @@ func (fl *follower) replaced() bool {
 	if err != nil {
 		return false
 	}
-	mine, err := fl.file.Stat()
+	mine, err := fl.f.Stat()
 	return err == nil && !os.SameFile(mine, now)
 }

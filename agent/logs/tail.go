@@ -1,69 +1,114 @@
-// Package logs reads the output files of instances: their end, and what is still being written to them.
 package logs
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"io/fs"
 	"os"
-
-	"stathub/state"
 )
-
-// MaxTail is the most that Tail looks back, in bytes. A line that reaches further back is shown from its middle.
-const MaxTail = 16 << 20
-
-const blockSize = 64 << 10 // bytes read at a time
 
 // Tail writes the last lines of the file at path to w, a last one without its newline included. It reads from the end
 // and holds one block in memory. A missing file is code NotFound; an error of w is returned as it is.
 func Tail(w io.Writer, path string, lines int) error {
+	span, err := Locate(path, Lines(lines))
+	if err != nil {
+		return err
+	}
+	return Copy(w, path, span)
+}
+
+// Locate finds where from is in the file at path, and where the file ends now. The span begins at a byte that is kept:
+// after a hole that is the beginning of a line, unless none begins in the first 64 KiB. A missing file is code NotFound.
+func Locate(path string, from From) (Span, error) {
+	f, err := open(path)
+	if err != nil {
+		return Span{}, err
+	}
+	defer f.Close()
+	return locate(f, from)
+}
+
+func locate(f *os.File, from From) (Span, error) {
+	size, err := sizeOf(f)
+	if err != nil {
+		return Span{}, err
+	}
+	span := Span{End: size}
+	if from.offset < 0 {
+		span.Start, err = startOf(f, size, from.lines)
+		return span, err
+	}
+	if span.Start = settle(from.offset, size); span.Start == size {
+		return span, nil
+	}
+	kept, _, err := dataAt(f, span.Start, size)
+	if err == nil && kept > span.Start {
+		kept, err = lineAfter(f, kept, size)
+	}
+	span.Start = kept
+	return span, err
+}
+
+// Copy writes a part of the file at path to w. Where bytes of it have been dropped since it was located, a line says so.
+// A missing file is code NotFound; an error of w is returned as it is.
+func Copy(w io.Writer, path string, span Span) error {
 	f, err := open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return state.Errorf(state.Unavailable, "", "cannot read output: %w", err)
-	}
-	start, err := startOf(f, st.Size(), lines)
-	if err != nil {
-		return err
-	}
-	_, err = send(w, f, start, st.Size())
-	var broken *writeError
-	if errors.As(err, &broken) {
-		return broken.err
-	}
-	return err
+	r := reader{w: w, f: f, offset: span.Start}
+	return r.send(span.End)
 }
 
-func open(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, state.Errorf(state.NotFound, "", "there is no output: %w", err)
-	case err != nil:
-		return nil, state.Errorf(state.Unavailable, "", "cannot read output: %w", err)
+// LastOutput reads the end of the file at path: whole lines of no more than maxBytes together, or so much of the last
+// line if it alone is longer. It is for the record of a crash. A missing file is code NotFound.
+func LastOutput(path string, maxBytes int) ([]byte, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
 	}
-	return f, nil
+	defer f.Close()
+	size, err := sizeOf(f)
+	if err != nil || size == 0 || maxBytes <= 0 {
+		return nil, err
+	}
+	// The byte before tells whether a line begins there.
+	start, err := lastRun(f, max(0, size-int64(maxBytes)-1), size)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, size-start)
+	n, err := f.ReadAt(data, start)
+	if err != nil && err != io.EOF {
+		return nil, cannotRead(err)
+	}
+	if data = data[:n]; start > 0 {
+		i := bytes.IndexByte(data, '\n')
+		if i < 0 || i == len(data)-1 {
+			i = n - 1 - min(n-1, maxBytes)
+		}
+		data = data[i+1:]
+	}
+	return data, nil
 }
 
 // startOf finds the offset at which the last lines of the first size bytes begin.
-func startOf(f io.ReaderAt, size int64, lines int) (int64, error) {
+func startOf(f *os.File, size int64, lines int) (int64, error) {
 	if lines <= 0 || size == 0 {
 		return size, nil
 	}
-	buf := make([]byte, blockSize)
-	least := max(0, size-MaxTail)
+	back := max(0, size-MaxTail)
+	least, err := lastRun(f, back, size)
+	if err != nil {
+		return 0, err
+	}
+	buf := make([]byte, min(blockSize, size-least))
 	missing := lines + 1 // newlines: the one before the first line counts, and the one that ends the file
 	for end := size; end > least; {
 		begin := max(least, end-blockSize)
 		n, err := f.ReadAt(buf[:end-begin], begin)
 		if err != nil && err != io.EOF {
-			return 0, state.Errorf(state.Unavailable, "", "cannot read output: %w", err)
+			return 0, cannotRead(err)
 		}
 		block := buf[:n]
 		if end == size && (n == 0 || block[n-1] != '\n') {
@@ -76,37 +121,31 @@ func startOf(f io.ReaderAt, size int64, lines int) (int64, error) {
 		}
 		end = begin
 	}
+	if least > back {
+		return lineAfter(f, least, size)
+	}
 	return least, nil
 }
 
-// writeError is a failure of the receiver, not of the file.
-type writeError struct{ err error }
-
-func (e *writeError) Error() string { return e.err.Error() }
-func (e *writeError) Unwrap() error { return e.err }
-
-// send copies the bytes from offset up to end, or to the end of the file when end is -1, and gives the offset that it
-// reached.
-func send(w io.Writer, f io.ReaderAt, offset, end int64) (int64, error) {
-	buf := make([]byte, blockSize)
-	for end < 0 || offset < end {
-		part := buf
-		if end >= 0 {
-			part = buf[:min(int64(len(buf)), end-offset)]
+// lastRun finds where the data begins that reaches to size without a hole, looking no further back than least.
+func lastRun(f *os.File, least, size int64) (int64, error) {
+	for at := least; at < size; {
+		start, end, err := dataAt(f, at, size)
+		if err != nil || end >= size {
+			return start, err
 		}
-		n, err := f.ReadAt(part, offset)
-		if n > 0 {
-			if _, err := w.Write(part[:n]); err != nil {
-				return offset, &writeError{err}
-			}
-			offset += int64(n)
-		}
-		switch {
-		case err == io.EOF:
-			return offset, nil
-		case err != nil:
-			return offset, state.Errorf(state.Unavailable, "", "cannot read output: %w", err)
-		}
+		at = end
 	}
-	return offset, nil
+	return size, nil
+}
+
+// lineAfter finds the first line that begins after offset, which stands in the middle of one for all that is known. If
+// none does within a block, it is offset itself: a line is then shown from its middle, rather than not at all.
+func lineAfter(f *os.File, offset, size int64) (int64, error) {
+	buf := make([]byte, min(blockSize, max(0, size-offset)))
+	n, err := f.ReadAt(buf, offset)
+	if err != nil && err != io.EOF {
+		return 0, cannotRead(err)
+	}
+	return offset + int64(bytes.IndexByte(buf[:n], '\n')) + 1, nil
 }

@@ -198,6 +198,8 @@ func (a fakeArtifacts) Fetch(ctx context.Context, uri string) (artifact.File, er
 
 func (fakeArtifacts) Place(context.Context, []artifact.File, string) error { return nil }
 
+func (fakeArtifacts) Retain([]string) bool { return true }
+
 // fakePort listens nowhere: every port is free but those that the test holds.
 type fakePort struct{ port int }
 

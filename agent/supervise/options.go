@@ -29,6 +29,7 @@ type Runner interface {
 type Artifacts interface {
 	Fetch(ctx context.Context, uri string) (artifact.File, error)
 	Place(ctx context.Context, files []artifact.File, dir string) error
+	Retain(uris []string) bool
 }
 
 // Options say what to supervise, and with what. Node, Dir, Store, Runner and Artifacts are needed; zero values of the

@@ -2,7 +2,10 @@ package supervise
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"stathub/state"
@@ -16,12 +19,16 @@ type poller struct {
 	good state.ManifestStatus
 	term int64 // of the manifest that is followed
 	once once
+
+	manifest *state.Manifest // the one that good is about, nil for none
+	unsaved  bool            // it is not on disk
+	pruneAt  time.Time       // when to look for artifacts that nothing needs any more
 }
 
 func newPoller(s *Supervisor) *poller {
 	p := &poller{s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, once: once{log: s.log}}
 	if s.desired.manifest != nil {
-		p.term = s.desired.manifest.Term
+		p.manifest, p.term = s.desired.manifest, s.desired.manifest.Term
 	}
 	return p
 }
@@ -31,6 +38,8 @@ func (p *poller) run(ctx context.Context) {
 	hints := p.s.opts.Store.Watch(ctx, p.key)
 	for {
 		p.poll(ctx)
+		p.keep()
+		p.prune(time.Now())
 		spread := 1 + 0.4*(p.s.opts.Jitter()-0.5)
 		timer := time.NewTimer(time.Duration(float64(p.s.opts.Poll) * spread))
 		select {
@@ -104,10 +113,53 @@ func (p *poller) take(data []byte, etag state.ETag, err error) {
 	d, status := compile(p.s.opts.Node, m), p.good
 	p.s.log.Info("following a new manifest", "generation", m.Generation, "instances", len(d.IDs))
 	p.s.post(func() { p.s.follow(d, status) })
-	if err := p.s.saveManifest(data, status); err != nil {
+	p.manifest, p.pruneAt = m, time.Time{}
+	p.save(data)
+}
+
+func (p *poller) save(data []byte) {
+	err := p.s.saveManifest(data, p.good)
+	if p.unsaved = err != nil; p.unsaved {
 		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)
 	} else {
 		p.once.clear("disk")
+	}
+}
+
+// keep writes what a later agent needs once more, if it is not on disk: the disk was full, or somebody wiped it.
+func (p *poller) keep() {
+	if p.manifest == nil {
+		return
+	}
+	if _, err := os.Stat(p.s.paths.manifest()); !p.unsaved && !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err := p.s.paths.make(); err != nil {
+		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)
+		return
+	}
+	p.save(state.Encode(p.manifest))
+	p.s.post(func() {
+		for _, i := range p.s.instances {
+			p.s.runs.put(i)
+		}
+	})
+}
+
+// pruneEvery is how often artifacts are looked through that the manifest does not name any more, or whose source has
+// something newer, when the manifest stays as it is.
+const pruneEvery = time.Hour
+
+func (p *poller) prune(now time.Time) {
+	if p.manifest == nil || now.Before(p.pruneAt) {
+		return
+	}
+	var uris []string
+	for _, e := range p.manifest.Apps {
+		uris = append(uris, e.App.URIs...)
+	}
+	if p.s.opts.Artifacts.Retain(uris) {
+		p.pruneAt = now.Add(pruneEvery)
 	}
 }
 
