@@ -13,6 +13,9 @@ import (
 type Desired struct {
 	// Known says that a manifest was read at least once. Without one nothing is stopped and nothing is started (law 1).
 	Known bool
+	// Unsure says that the manifest is an old copy, and that what is asked for now was not read yet: nothing is stopped and
+	// nothing is forgotten, since the processes may be of a later one.
+	Unsure bool
 	// Halt says that the agent ends and takes its processes along: all are stopped, none is started or forgotten.
 	Halt  bool
 	IDs   []string         // the order of starts
@@ -118,6 +121,8 @@ func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Ti
 		}
 		return Action{}, time.Time{}
 	case !desired.Known, have.State == state.Stopping:
+		return Action{}, time.Time{}
+	case desired.Unsure && (want == nil || active(have.State)):
 		return Action{}, time.Time{}
 	case want == nil && active(have.State):
 		return Action{Kind: Stop, ID: id, Reason: "no longer in the manifest"}, time.Time{}

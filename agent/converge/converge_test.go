@@ -332,3 +332,22 @@ func TestFailures(t *testing.T) {
 		t.Errorf("after a short run: %d", got)
 	}
 }
+
+// An old copy of the manifest starts what it asks for, and ends nothing.
+func TestUnsureStopsAndForgetsNothing(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	desired := Desired{Known: true, Unsure: true, IDs: []string{"n/a.0", "n/b.0"}, Wants: map[string]*Want{
+		"n/a.0": {Spec: "new"}, "n/b.0": {Spec: "new"},
+	}}
+	observed := Observed{
+		"n/a.0": {State: state.Running, Spec: "old"}, "n/c.0": {State: state.Running, Spec: "x"}, "n/d.0": {State: state.Stopped},
+	}
+	plan := Diff(desired, observed, now)
+	if len(plan.Actions) != 1 || plan.Actions[0].Kind != Start || plan.Actions[0].ID != "n/b.0" {
+		t.Errorf("plan %+v", plan)
+	}
+	desired.Unsure = false
+	if plan := Diff(desired, observed, now); len(plan.Actions) != 4 {
+		t.Errorf("once it is known: %+v", plan)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -36,14 +37,36 @@ func (s *Supervisor) loadManifest() {
 		s.log.Error("the last good manifest on disk cannot be used; waiting for the bucket", "file", s.paths.manifest(), "error", err)
 		return
 	}
-	s.desired = compile(s.opts.Node, m)
+	s.cached = compile(s.opts.Node, m)
+	s.cached.Unsure = true
 	s.status = state.ManifestStatus{Generation: m.Generation}
 	var meta cached
 	if text, err := os.ReadFile(s.paths.manifestMeta()); err == nil && json.Unmarshal(text, &meta) == nil &&
 		meta.Key == key && meta.Sum == sumOf(data) {
 		s.status.ETag = meta.ETag
 	}
-	s.log.Info("following the last good manifest", "generation", m.Generation, "instances", len(s.desired.IDs))
+}
+
+// firstAnswer is how long the bucket has to say what is asked for now, before the last good manifest is followed: what was
+// taken out of the manifest while no agent ran must not be started once more.
+const firstAnswer = 2 * time.Second
+
+// followCached follows the last good manifest from disk while there is none from the bucket. sure says that the bucket has
+// the very same.
+func (s *Supervisor) followCached(sure bool) {
+	d := s.cached
+	if d == nil || s.desired.manifest != nil && !sure {
+		return
+	}
+	if s.desired.manifest == nil {
+		s.log.Info("following the last good manifest", "generation", d.manifest.Generation, "instances", len(d.IDs))
+	}
+	if sure {
+		known := *d
+		known.Unsure = false
+		d, s.cached = &known, nil
+	}
+	s.follow(d, s.status)
 }
 
 // saveManifest keeps the last good manifest on disk, as it was read.

@@ -50,10 +50,13 @@ func compile(node string, m *state.Manifest) *desired {
 // follow makes a manifest the one to follow, and brings the node in line with it.
 func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 	s.status = status
-	if s.desired.Halt || s.desired.Known && !d.Known {
+	if s.ending {
 		return
 	}
 	s.desired = d
+	if !d.Unsure {
+		s.cached = nil
+	}
 	s.changed()
 	for id, i := range s.instances {
 		// A running process keeps its spec, but how it is to be stopped follows the manifest.
@@ -67,6 +70,10 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 // Manifest gives the manifest that is followed, nil if there never was one, and what is wrong with a newer one. The
 // caller must not change it.
 func (s *Supervisor) Manifest() (m *state.Manifest, status state.ManifestStatus) {
-	s.call(func() { m, status = s.desired.manifest, s.status })
+	s.call(func() {
+		if m, status = s.desired.manifest, s.status; m == nil && s.cached != nil {
+			m = s.cached.manifest
+		}
+	})
 	return m, status
 }

@@ -146,7 +146,11 @@ func (f *fakeRunner) InspectAll(ids []proc.Identity) (map[proc.Identity]proc.Inf
 	for _, id := range ids {
 		if spec, ok := f.live[id]; ok {
 			// The use of memory differs each time: it must not make reports.
-			infos[id] = proc.Info{PID: id.PID, Cmd: strings.Join(spec.Argv, " "), RSS: time.Now().UnixNano() % 1000}
+			cmd := strings.Join(spec.Argv, " ")
+			if starts := f.starts[env(spec, proc.MarkerEnv)]; cmd == "shim" && time.Since(starts[len(starts)-1]) > 500*time.Millisecond {
+				cmd = "program" // that the script executed
+			}
+			infos[id] = proc.Info{PID: id.PID, Cmd: cmd, RSS: time.Now().UnixNano() % 1000}
 		}
 	}
 	return infos, nil

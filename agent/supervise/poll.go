@@ -27,8 +27,8 @@ type poller struct {
 
 func newPoller(s *Supervisor) *poller {
 	p := &poller{s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, once: once{log: s.log}}
-	if s.desired.manifest != nil {
-		p.manifest, p.term = s.desired.manifest, s.desired.manifest.Term
+	if s.cached != nil {
+		p.manifest, p.term = s.cached.manifest, s.cached.manifest.Term
 	}
 	return p
 }
@@ -38,6 +38,7 @@ func (p *poller) run(ctx context.Context) {
 	hints := p.s.opts.Store.Watch(ctx, p.key)
 	for {
 		p.poll(ctx)
+		p.s.post(func() { p.s.followCached(false) })
 		p.keep()
 		p.prune(time.Now())
 		spread := 1 + 0.4*(p.s.opts.Jitter()-0.5)
@@ -68,6 +69,9 @@ func (p *poller) poll(ctx context.Context) {
 	switch code := state.CodeOf(err); code {
 	case state.NotModified:
 		p.reached()
+		if p.seen == p.good.ETag {
+			p.s.post(func() { p.s.followCached(true) })
+		}
 	case state.NotFound:
 		p.seen = ""
 		p.reached()
@@ -131,8 +135,13 @@ func (p *poller) keep() {
 	if p.manifest == nil {
 		return
 	}
-	if _, err := os.Stat(p.s.paths.manifest()); !p.unsaved && !errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Stat(p.s.paths.manifest())
+	wiped := errors.Is(err, fs.ErrNotExist)
+	if !p.unsaved && !wiped {
 		return
+	}
+	if wiped && !p.unsaved {
+		p.s.log.Warn("the store directory was wiped; what a later agent needs is written again")
 	}
 	if err := p.s.paths.make(); err != nil {
 		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)

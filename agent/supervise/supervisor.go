@@ -40,11 +40,13 @@ type Supervisor struct {
 	// The rest belongs to the loop.
 	ctx       context.Context // of effects
 	desired   *desired
+	cached    *desired // from disk, until the bucket says more; nil: none
 	instances map[string]*instance
 	observed  converge.Observed // the have of each instance
 	byProc    map[proc.Identity]*instance
 	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
 	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
+	ending    bool // no manifest is followed any more
 	wake      time.Time
 	status    state.ManifestStatus
 	facts     state.Facts
@@ -67,7 +69,7 @@ func New(o Options) *Supervisor {
 }
 
 // Run supervises until ctx ends, and then leaves the processes running, unless StopOnExit says otherwise. Before it
-// touches the store it takes the last good manifest from disk, adopts what runs already, and brings the node in line.
+// touches the store it adopts what runs already. Where the store does not answer it follows the last good manifest on disk.
 // Whatever is wrong later is logged and reported, and ends nothing; an error is one of the start: the store directory
 // cannot be used, or the running processes cannot be listed.
 func (s *Supervisor) Run(ctx context.Context) error {
@@ -82,7 +84,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	s.runs.start()
-	s.convergeAll()
+	expire := time.AfterFunc(firstAnswer, func() { s.post(func() { s.followCached(false) }) })
+	defer expire.Stop()
 	var remote sync.WaitGroup
 	remote.Go(func() { newPoller(s).run(ctx) })
 	remote.Go(func() { s.heartbeats(ctx) })
@@ -157,7 +160,7 @@ func (s *Supervisor) end() {
 	} else {
 		last.Known = false
 	}
-	s.desired = &last
+	s.desired, s.ending = &last, true
 	stop := make(chan struct{})
 	if last.Halt && s.opts.Hurry != nil {
 		s.work.Go(func() {
