@@ -3,7 +3,9 @@ package master
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -136,4 +138,42 @@ func TestProxyToTheAgent(t *testing.T) {
 	r.put("nodes/odd.json", `{"agentAddress": "file:///etc/passwd"}`)
 	r.until("known", func() bool { return r.do("GET", "/v1/node/odd", "").status == 200 })
 	r.want(503, "GET", "/v1/node/odd/proc/7/_stdout", "")
+}
+
+func TestProxyTrustsNoAgent(t *testing.T) {
+	r := startReady(t, memstore.New())
+	r.agent("n1")
+	var got *http.Request
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		got = req
+		w.Header().Set("Set-Cookie", "session=mine")
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Security-Policy", "default-src *")
+		if strings.HasSuffix(req.URL.Path, "_stderr") {
+			http.Redirect(w, req, "http://elsewhere.example/", http.StatusFound)
+			return
+		}
+		io.WriteString(w, "<script>alert(1)</script>")
+	}))
+	defer evil.Close()
+	address := strings.Replace(evil.URL, "http://", "http://user:secret@", 1) + "/any/path?delete=all#x"
+	r.put("nodes/evil.json", `{"agentAddress": "`+address+`"}`)
+	r.until("known", func() bool { return r.do("GET", "/v1/node/evil", "").status == 200 })
+	a := r.want(200, "GET", "/v1/node/evil/proc/7/_stdout?tail=5", "", "Authorization", "Bearer x", "X-Token", "x", "Accept", "text/plain")
+	if uri := got.URL.RequestURI(); uri != "/v1/proc/7/_stdout?tail=5" {
+		t.Errorf("the agent's address chose the path %s", uri)
+	}
+	for _, name := range []string{"Authorization", "X-Token", "X-Forwarded-For"} {
+		if got.Header.Get(name) != "" {
+			t.Errorf("%s went out to the agent", name)
+		}
+	}
+	if media := a.header.Get("Content-Type"); media != "text/plain; charset=utf-8" || a.header.Get("Set-Cookie") != "" {
+		t.Errorf("a page or a cookie came through: %v", a.header)
+	}
+	if policies := a.header.Values("Content-Security-Policy"); len(policies) != 1 || strings.Contains(policies[0], "*") {
+		t.Errorf("policies %v", policies)
+	}
+	r.want(503, "GET", "/v1/node/evil/proc/7/_stderr", "")
+	r.want(413, "POST", "/v1/node/evil/proc/7/_kill", strings.Repeat("a", 2<<20))
 }

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"net/url"
 
 	"stathub/master/control"
@@ -9,7 +10,7 @@ import (
 
 // cluster is what the console's first page shows at this moment.
 func cluster(mind *control.Controller, bucket string) web.Cluster {
-	c := web.Cluster{Bucket: bucket, Problem: mind.Outage(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+	c := web.Cluster{Bucket: bucket, Problem: cmp.Or(mind.Outage(), mind.Frozen()), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
 	statuses := mind.Statuses()
 	for _, name := range mind.AppNames() {
 		s := statuses[name]

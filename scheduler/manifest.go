@@ -15,13 +15,14 @@ func (p *planner) manifest(h *host) *state.Manifest {
 		return nil
 	}
 	entries := make([]state.ManifestEntry, 0, len(h.places))
-	changed := false
+	changed, unlisted := false, false
 	var added []*place
 	for _, pl := range h.places {
 		if pl.entry == nil {
 			if pl.n > 0 {
 				added = append(added, pl)
 			}
+			unlisted = unlisted || pl.was > 0
 			continue
 		}
 		e, differs := p.entry(pl)
@@ -39,8 +40,8 @@ func (p *planner) manifest(h *host) *state.Manifest {
 	case h.manifest != nil:
 		*m = *h.manifest
 		changed = changed || len(added) > 0 || !maps.Equal(m.Envs, h.record.Envs)
-	case len(added) > 0:
-		changed = true
+	case len(added) > 0 || unlisted:
+		changed = true // without entries, too: only a manifest stops what the node still runs
 		if h.report != nil {
 			m.Generation = h.report.Manifest.Generation // of the manifest that is gone
 		}

@@ -30,8 +30,9 @@ func (c *Controller) PutApp(ctx context.Context, name string, cond state.Conditi
 	return doc, created, err
 }
 
-// DeleteApp marks an app as deleted and stops it; when no manifest lists it any more, its documents go. The mark is
-// what stops it: that a document is missing stops nothing (law 1).
+// DeleteApp marks an app as deleted and stops it; when no manifest lists it any more, its document goes. The mark is
+// what stops it: that a document is missing stops nothing (law 1). The choreography goes at once, so that a new app of
+// the same name does not inherit it.
 func (c *Controller) DeleteApp(ctx context.Context, name string, cond state.Condition) error {
 	_, err := edit(ctx, c, c.apps, name, cond, func(old Doc[state.App]) (*state.App, error) {
 		app, err := present(state.KindApp, name, old)
@@ -44,7 +45,13 @@ func (c *Controller) DeleteApp(ctx context.Context, name string, cond state.Cond
 		app.Deleted, app.Start = true, false
 		return app, nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := forget(ctx, c, c.choreos, name); err != nil {
+		c.log.Debug("the choreography of a deleted app goes later, with the app", "app", name, "error", err)
+	}
+	return nil
 }
 
 // StartApp has an app placed, StopApp has it stopped everywhere.
@@ -81,7 +88,7 @@ func (c *Controller) editApp(ctx context.Context, name string, do func(*state.Ap
 // cannot be read. There must be an app of that name: else code NotFound.
 func (c *Controller) PutChoreo(ctx context.Context, name string, cond state.Condition,
 	make func(old *state.Choreo) (*state.Choreo, error)) (doc Doc[state.Choreo], created bool, err error) {
-	if c.apps.get(name).ETag == "" {
+	if c.App(name).ETag == "" {
 		return doc, false, missing(state.KindApp, name)
 	}
 	doc, err = edit(ctx, c, c.choreos, name, cond, func(old Doc[state.Choreo]) (*state.Choreo, error) {
@@ -108,7 +115,7 @@ func (c *Controller) SetQuery(ctx context.Context, name, query string) (Doc[stat
 }
 
 func (c *Controller) editChoreo(ctx context.Context, name string, do func(*state.Choreo)) (Doc[state.Choreo], error) {
-	if c.apps.get(name).ETag == "" {
+	if c.App(name).ETag == "" {
 		return Doc[state.Choreo]{}, missing(state.KindApp, name)
 	}
 	return edit(ctx, c, c.choreos, name, state.Condition{}, func(old Doc[state.Choreo]) (*state.Choreo, error) {

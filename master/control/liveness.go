@@ -126,6 +126,9 @@ func (v *vitals) alive(id string) (up bool, seen time.Time) {
 	return n.up && !n.held, n.seen
 }
 
+// heard reports whether the last observation, or the first one of a new node, heard it.
+func (v *vitals) heard(id string) bool { return v.nodes[id] != nil && v.nodes[id].silence == 0 }
+
 // held reports whether the node is silent and its record is to stay as it is for now.
 func (v *vitals) held(id string) bool { return v.nodes[id] != nil && v.nodes[id].held }
 

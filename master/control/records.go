@@ -10,8 +10,9 @@ import (
 
 // nextRecord gives the node record that follows from the old one, nil for a new node, and the agent's report, nil for
 // one that was never seen. What people own (tags, envs, schedulable, drain, unknown members) stays; a new node takes its
-// first tags from the report. It is nil when nothing but lastSeen would change: that alone is not worth a write.
-func nextRecord(id string, old *state.Node, report *state.Report, now state.NodeState, seen time.Time) *state.Node {
+// first tags from the report and its first envs from its manifest, where a person may have written some. It is nil when
+// nothing but lastSeen would change: that alone is not worth a write.
+func nextRecord(id string, old *state.Node, report *state.Report, manifest *state.Manifest, now state.NodeState, seen time.Time) *state.Node {
 	if old == nil && report == nil {
 		return nil
 	}
@@ -20,6 +21,9 @@ func nextRecord(id string, old *state.Node, report *state.Report, now state.Node
 		next = *old
 	} else {
 		next.Tags = report.Tags
+		if manifest != nil {
+			next.Envs = manifest.Envs
+		}
 	}
 	if report != nil {
 		// Unknown facts stay in the report: here they could clash with members of the record.
@@ -82,19 +86,22 @@ func (c *Controller) dueRecords() []recordWrite {
 	var writes []recordWrite
 	consider := func(id string) {
 		doc, report := c.nodes.docs[id], c.reports.docs[id]
-		if doc.Err != nil {
-			return
+		if doc.Err != nil || doc.Value == nil && c.manifests.docs[id].Err != nil {
+			return // the first record takes its envs from the manifest, once that can be read
 		}
 		up, seen := c.vitals.alive(id)
 		now := nodeState(up, doc.Value != nil && doc.Value.Drain)
 		if c.vitals.held(id) && doc.Value != nil {
 			now = doc.Value.State // a master that starts anew must not find them down
 		}
+		if up && doc.Value != nil && doc.Value.State == state.NodeDown && !c.vitals.heard(id) {
+			now = state.NodeDown // another master listened longer: only a sign of life proves it wrong
+		}
 		basis := recordBasis{doc.ETag, report.ETag, now}
 		if c.compared[id] == basis {
 			return
 		}
-		if next := nextRecord(id, doc.Value, report.Value, now, seen); next != nil {
+		if next := nextRecord(id, doc.Value, report.Value, c.manifests.docs[id].Value, now, seen); next != nil {
 			writes = append(writes, recordWrite{id, next, doc.ETag})
 			return
 		}

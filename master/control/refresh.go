@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +92,7 @@ func tell[T any](c *Controller, f *folder[T], changed bool) {
 			c.log.Info("the document can be read again", "key", key)
 		}
 	}
+	c.said.retain("junk "+f.kind.Prefix(), func(key string) bool { return slices.Contains(junk, f.kind.Prefix()+key) })
 	for _, key := range junk {
 		c.said.warn("junk "+key, "this is no document of ours and is ignored", "key", key)
 	}

@@ -3,6 +3,8 @@ package control
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"strings"
 	"sync"
 )
 
@@ -32,6 +34,16 @@ func (s *said) clear(subject string) bool {
 	_, was := s.now[subject]
 	delete(s.now, subject)
 	return was
+}
+
+// retain ends the subjects that start with prefix and whose rest keep does not want.
+func (s *said) retain(prefix string, keep func(rest string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.now, func(subject, _ string) bool {
+		rest, ours := strings.CutPrefix(subject, prefix)
+		return ours && !keep(rest)
+	})
 }
 
 // first begins a subject without saying anything, and reports whether it is new.

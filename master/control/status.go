@@ -40,7 +40,7 @@ const (
 	AppStopped   AppState = "stopped"   // not started
 	AppIdle      AppState = "idle"      // started, but no instance is asked for
 	AppDeploying AppState = "deploying" // all instances are placed, but not all run yet
-	AppDegraded  AppState = "degraded"  // instances find no node, or are unhealthy
+	AppDegraded  AppState = "degraded"  // instances find no node, are unhealthy, or are on nodes that fell silent together
 	AppRunning   AppState = "running"   // all run
 )
 
@@ -72,7 +72,11 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 			}
 		}
 	}
+	frozen := c.vitals.frozen()
 	for name, s := range all {
+		if frozen != "" && s.Running < s.Placed && s.Unknown > 0 && !s.frozen() {
+			s.Reasons = append(s.Reasons, Reason{Code: scheduler.CodeFrozen, Message: frozen})
+		}
 		s.State = s.sum(c.apps.docs[name])
 		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
 			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}
@@ -107,6 +111,10 @@ func (s *Status) count(inst *state.Instance, up bool) {
 	}
 }
 
+func (s *Status) frozen() bool {
+	return slices.ContainsFunc(s.Reasons, func(r Reason) bool { return r.Code == scheduler.CodeFrozen })
+}
+
 func (s *Status) sum(doc Doc[state.App]) AppState {
 	switch {
 	case doc.Err != nil:
@@ -119,7 +127,7 @@ func (s *Status) sum(doc Doc[state.App]) AppState {
 		return AppStopping
 	case !doc.Value.Start:
 		return AppStopped
-	case s.Placed < s.Wanted || s.Unhealthy > 0:
+	case s.Placed < s.Wanted || s.Unhealthy > 0 || s.frozen():
 		return AppDegraded
 	case s.Running < s.Placed:
 		return AppDeploying

@@ -129,7 +129,7 @@ func (c *Controller) Procs(node, app string) []state.Proc {
 
 // Explain says of every node why it was or was not chosen for an app, from the picture of this moment.
 func (c *Controller) Explain(ctx context.Context, app string) ([]scheduler.NodeVerdict, error) {
-	if c.apps.get(app).ETag == "" {
+	if c.App(app).ETag == "" {
 		return nil, missing(state.KindApp, app)
 	}
 	in, _ := c.input(ctx)

@@ -118,8 +118,14 @@ func (w *world) agents(n int) []*agent {
 }
 
 func (w *world) agent(id string, tags ...string) *agent {
-	ctx, cancel := context.WithCancel(w.ctx)
 	a := &agent{id: id}
+	w.resume(a, tags...)
+	return a
+}
+
+// resume starts an agent that was stopped.
+func (w *world) resume(a *agent, tags ...string) {
+	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan struct{})
 	a.stop = func() { cancel(); <-ended }
 	w.done.Go(func() {
@@ -133,7 +139,6 @@ func (w *world) agent(id string, tags ...string) *agent {
 			}
 		}
 	})
-	return a
 }
 
 // turn is one second of an agent; the bucket may fail it.

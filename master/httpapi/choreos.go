@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"stathub/master/control"
 	"stathub/state"
@@ -140,6 +141,9 @@ func (a *api) readQuery(w http.ResponseWriter, r *http.Request) (string, error) 
 		return "", err
 	}
 	query := strings.TrimSpace(string(data))
+	if !utf8.ValidString(query) {
+		return "", state.Errorf(state.Invalid, "", "the query is not UTF-8 text")
+	}
 	if query == "" {
 		query = "*"
 	}

@@ -1,11 +1,16 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"path"
 	"strconv"
 	"time"
 
@@ -21,8 +26,9 @@ const (
 
 type targetKey struct{}
 
-// newProxy makes what passes requests on to agents: to the URL that toAgent put into the context, without anything that
-// tells of the client's page or session.
+// newProxy makes what passes requests on to agents: to the URL that toAgent put into the context. Whoever writes a report
+// names that URL and answers there, so neither side sees more of the other than the call needs: nothing goes out that
+// tells of the client's page or session, and what comes back is data, never a page, a redirect or a cookie of this site.
 func newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		FlushInterval: -1, // logs are followed live
@@ -32,22 +38,48 @@ func newProxy() *httputil.ReverseProxy {
 			ResponseHeaderTimeout: answerTimeout,
 			IdleConnTimeout:       30 * time.Second,
 			MaxIdleConnsPerHost:   2,
+			DisableCompression:    true,
 		},
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL, _ = p.In.Context().Value(targetKey{}).(*url.URL)
 			p.Out.Host = ""
-			for _, name := range []string{"Origin", "Referer", "Cookie", "Authorization", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
-				p.Out.Header.Del(name)
-			}
+			p.Out.Header = only(p.Out.Header, "Accept", "Content-Type")
 		},
+		ModifyResponse: plainData,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			target, _ := r.Context().Value(targetKey{}).(*url.URL)
-			rest.WriteError(w, r, state.Errorf(state.Unavailable, "", "cannot reach the node's agent at %s: %w", target.Host, err))
+			rest.WriteError(w, r, state.Errorf(state.Unavailable, "", "cannot get an answer of the node's agent at %s: %w", target.Host, err))
 		},
 	}
 }
 
-// toAgent passes a request about a process on to the agent of its node, which serves the same at /v1/proc.
+func only(h http.Header, names ...string) http.Header {
+	kept := http.Header{}
+	for _, name := range names {
+		if values, ok := h[name]; ok {
+			kept[name] = values
+		}
+	}
+	return kept
+}
+
+// plainData lets an agent's answer through if it is one that an agent gives.
+func plainData(resp *http.Response) error {
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return fmt.Errorf("it answers with status %d, as no agent does", resp.StatusCode)
+	}
+	resp.Header = only(resp.Header, "Content-Type", "Content-Length", "Retry-After")
+	resp.Header.Set("Cache-Control", "no-store")
+	switch media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media {
+	case "application/json", "application/problem+json", "text/plain":
+	default:
+		resp.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	return nil
+}
+
+// toAgent passes a request about a process on to the agent of its node, which serves the same at /v1/proc. Of the
+// agent's address it uses nothing but scheme, host and port.
 func (a *api) toAgent(what string) rest.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		pid, err := pidOf(r)
@@ -63,15 +95,18 @@ func (a *api) toAgent(what string) rest.HandlerFunc {
 			return state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
 				node.Value.ID, node.Value.AgentAddress)
 		}
-		if base.Path == "" {
-			base.Path = "/" // else JoinPath makes a relative one
+		body, err := rest.ReadBody(w, r, maxDocument)
+		if err != nil {
+			return err
 		}
-		target := base.JoinPath("v1", "proc", strconv.Itoa(pid), what)
-		target.RawQuery = r.URL.RawQuery
-		r.Body = http.MaxBytesReader(w, r.Body, maxDocument)
+		target := &url.URL{
+			Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", strconv.Itoa(pid), what), RawQuery: r.URL.RawQuery,
+		}
+		r = r.WithContext(context.WithValue(r.Context(), targetKey{}, target))
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 		// The time limit of the server is for its own answers; a log may be followed for days.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-		a.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
+		a.proxy.ServeHTTP(w, r)
 		return nil
 	}
 }
