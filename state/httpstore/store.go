@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,8 +36,7 @@ type Store struct {
 
 const (
 	answerTimeout = 15 * time.Second // to the answer's header
-	watchSeconds  = 30
-	retryFirst    = time.Second // after a watch that failed; doubles to retryMost
+	retryFirst    = time.Second      // after a watch that failed or ended at once; doubles to retryMost
 	retryMost     = 15 * time.Second
 )
 
@@ -54,6 +53,10 @@ func Open(u *url.URL) (*Store, error) {
 		ResponseHeaderTimeout: answerTimeout,
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       90 * time.Second,
+		// A proxy that compresses would hide the size of a document.
+		DisableCompression: true,
+		// Else a connection whose other end vanished is used until the system gives it up, a quarter of an hour later.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: answerTimeout, PingTimeout: answerTimeout},
 	}
 	s := &Store{base: u.Scheme + "://" + u.Host + Path, client: &http.Client{
 		Transport:     transport,
@@ -67,32 +70,57 @@ func Open(u *url.URL) (*Store, error) {
 func (s *Store) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*state.Object, error) {
 	header := http.Header{}
 	if ifNoneMatch != "" {
-		header.Set("If-None-Match", quote(ifNoneMatch))
+		header.Set("If-None-Match", ifNoneMatch.Header())
 	}
 	resp, err := s.call(ctx, http.MethodGet, key, header, nil)
 	if err != nil {
 		return nil, err
 	}
-	etag, ok := unquote(resp.Header.Get("ETag"))
-	if !ok {
+	etag, err := s.etagOf(resp, key)
+	if err != nil {
 		resp.Body.Close()
-		return nil, state.Errorf(state.Unavailable, key, "the answer of %s has no ETag: is that a STAT hub master?", s.base)
+		return nil, err
+	}
+	size, err := strconv.ParseInt(resp.Header.Get(sizeHeader), 10, 64)
+	if err != nil {
+		size = resp.ContentLength
+	}
+	if size < 0 {
+		resp.Body.Close()
+		return nil, state.Errorf(state.Unavailable, key, "the answer of %s does not tell the size of the document: is a proxy in between?", s.base)
 	}
 	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
 	return &state.Object{
-		Entry: state.Entry{Key: key, ETag: etag, Size: resp.ContentLength, ModTime: modified},
-		Body:  &body{ReadCloser: resp.Body, key: key},
+		Entry: state.Entry{Key: key, ETag: etag, Size: size, ModTime: modified},
+		Body:  &body{ReadCloser: resp.Body, key: key, left: size},
 	}, nil
 }
 
-// body turns a broken connection into code Unavailable.
+// etagOf gives the revision that an answer tells of. Without one it is not the gateway's.
+func (s *Store) etagOf(resp *http.Response, key string) (state.ETag, error) {
+	etag, err := state.ParseETag(resp.Header.Get("ETag"))
+	if err != nil {
+		return "", state.Errorf(state.Unavailable, key, "the answer of %s has no ETag: is that a STAT hub master?", s.base)
+	}
+	return etag, nil
+}
+
+// body turns a document that comes with less or more than its size, or not at all, into code Unavailable.
 type body struct {
 	io.ReadCloser
-	key string
+	key  string
+	left int64 // bytes to come
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	switch {
+	case b.left < 0:
+		return 0, state.Errorf(state.Unavailable, b.key, "the document is longer than was said: a proxy changed it on the way")
+	case errors.Is(err, io.EOF) && b.left > 0:
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = state.Errorf(state.Unavailable, b.key, "the document was cut off: %w", err)
 	}
@@ -103,55 +131,31 @@ func (b *body) Read(p []byte) (int, error) {
 func (s *Store) Put(ctx context.Context, key string, content io.ReadSeeker, cond state.Condition) (state.ETag, error) {
 	header := http.Header{}
 	if cond.IfMatch != "" {
-		header.Set("If-Match", quote(cond.IfMatch))
+		header.Set("If-Match", cond.IfMatch.Header())
 	}
 	if cond.IfAbsent {
 		header.Set("If-None-Match", "*")
 	}
-	source := &source{ReadSeeker: content}
-	resp, err := s.call(ctx, http.MethodPut, key, header, source)
-	if failed := source.failure(); failed != nil {
+	from, err := newSource(content)
+	if err != nil {
+		return "", state.Errorf(state.Internal, key, "cannot measure what is to be written: %w", err)
+	}
+	resp, err := s.call(ctx, http.MethodPut, key, header, from)
+	if failed := from.stop(); failed != nil {
 		return "", state.Errorf(state.Internal, key, "cannot read what is to be written: %w", failed)
 	}
 	if err != nil {
 		return "", err
 	}
 	resp.Body.Close()
-	etag, ok := unquote(resp.Header.Get("ETag"))
-	if !ok {
-		return "", state.Errorf(state.Unavailable, key, "the answer of %s has no ETag: is that a STAT hub master?", s.base)
-	}
-	return etag, nil
-}
-
-// source remembers an error of the caller's reader, which is not the network's fault.
-type source struct {
-	io.ReadSeeker
-	mu  sync.Mutex
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.ReadSeeker.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.mu.Lock()
-		s.err = err
-		s.mu.Unlock()
-	}
-	return n, err
-}
-
-func (s *source) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+	return s.etagOf(resp, key)
 }
 
 // Delete is state.Store's.
 func (s *Store) Delete(ctx context.Context, key string, ifMatch state.ETag) error {
 	header := http.Header{}
 	if ifMatch != "" {
-		header.Set("If-Match", quote(ifMatch))
+		header.Set("If-Match", ifMatch.Header())
 	}
 	resp, err := s.call(ctx, http.MethodDelete, key, header, nil)
 	if err == nil {
@@ -180,87 +184,17 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[state.Entry, 
 			case e.End:
 				return
 			case e.Error != "":
-				yield(state.Entry{}, &state.Error{Code: e.Code, Message: e.Error})
+				code, ok := state.ParseCode(string(e.Code))
+				if !ok {
+					code = state.Unavailable // of a newer master: a failure all the same
+				}
+				yield(state.Entry{}, &state.Error{Code: code, Message: e.Error})
 				return
 			case !yield(state.Entry{Key: e.Key, ETag: e.ETag, Size: e.Size, ModTime: e.ModTime}, nil):
 				return
 			}
 		}
 		yield(state.Entry{}, state.Errorf(state.Unavailable, prefix, "the listing was cut off: %w", errorOr(ctx, lines.Err())))
-	}
-}
-
-// Watch is state.Store's: an answer of the gateway that goes on, with a line at each hint.
-func (s *Store) Watch(ctx context.Context, prefix string) <-chan struct{} {
-	w := &watcher{store: s, prefix: prefix, hints: make(chan struct{}, 1), began: make(chan struct{})}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.ctx, cancel)
-	s.works.Go(func() {
-		defer close(w.hints)
-		defer stop()
-		defer cancel()
-		w.run(ctx)
-	})
-	// "From now on" holds once the gateway watches; a gateway that is away holds nobody up for long.
-	select {
-	case <-w.began:
-	case <-ctx.Done():
-	case <-time.After(time.Second):
-	}
-	return w.hints
-}
-
-type watcher struct {
-	store  *Store
-	prefix string
-	hints  chan struct{}
-	began  chan struct{} // closed when the gateway watches for the first time
-}
-
-func (w *watcher) run(ctx context.Context) {
-	first := true
-	began := func() {
-		if first {
-			close(w.began)
-		} else {
-			w.hint() // who knows what changed between the last answer and this one
-		}
-		first = false
-	}
-	for wait := retryFirst; ctx.Err() == nil; {
-		if err := w.once(ctx, began); err == nil {
-			wait = retryFirst
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, retryMost)
-	}
-}
-
-func (w *watcher) once(ctx context.Context, began func()) error {
-	header := http.Header{"Prefer": {fmt.Sprintf("wait=%d", watchSeconds)}}
-	resp, err := w.store.send(ctx, http.MethodGet, "?watch="+url.QueryEscape(w.prefix), w.prefix, header, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	if lines.Scan() {
-		began()
-	}
-	for lines.Scan() {
-		w.hint()
-	}
-	return lines.Err()
-}
-
-func (w *watcher) hint() {
-	select {
-	case w.hints <- struct{}{}:
-	default:
 	}
 }
 
@@ -272,7 +206,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) call(ctx context.Context, method, key string, header http.Header, content io.Reader) (*http.Response, error) {
+func (s *Store) call(ctx context.Context, method, key string, header http.Header, content *source) (*http.Response, error) {
 	if err := state.CheckKey(key); err != nil {
 		return nil, err
 	}
@@ -280,10 +214,13 @@ func (s *Store) call(ctx context.Context, method, key string, header http.Header
 }
 
 // send gives the answer if it is a success, and else its error with the gateway's state code.
-func (s *Store) send(ctx context.Context, method, path, key string, header http.Header, content io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, content)
+func (s *Store) send(ctx context.Context, method, path, key string, header http.Header, content *source) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
 	if err != nil {
 		return nil, state.Errorf(state.Invalid, key, "cannot make a request: %w", err)
+	}
+	if content != nil && content.size > 0 {
+		req.Body, req.ContentLength = io.NopCloser(content), content.size
 	}
 	for name, values := range header {
 		req.Header[name] = values
@@ -296,8 +233,13 @@ func (s *Store) send(ctx context.Context, method, path, key string, header http.
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	code := state.Code(resp.Header.Get(codeHeader))
-	if _, ok := statuses[code]; !ok {
+	code, ok := state.ParseCode(resp.Header.Get(codeHeader))
+	switch {
+	case ok:
+	case resp.StatusCode == http.StatusNotModified && header.Get("If-None-Match") != "":
+		// A proxy that asked the gateway on our behalf.
+		return nil, state.Errorf(state.NotModified, key, "unchanged")
+	default:
 		// Not the gateway's own answer: a proxy's, or another server's.
 		return nil, state.Errorf(state.Unavailable, key, "%s answers %s: is that a STAT hub master?", s.base, resp.Status)
 	}

@@ -1,14 +1,16 @@
 // Package httpstore carries the bucket over HTTP (design section 6): Handler is the gateway on the master, Open the
 // state.Store on the node's side. An agent that knows only its master needs nothing else, and only ever dials out.
 //
-// Documents are at /state/<key>: GET with If-None-Match, PUT and DELETE with If-Match or If-None-Match: *.
+// Documents are at /state/<key>: GET and HEAD with If-None-Match, PUT and DELETE with If-Match or If-None-Match: *.
 // GET /state/?prefix=… lists as one JSON object a line, GET /state/?watch=… sends a line when something may have changed.
-// "Prefer: wait=30" (RFC 7240) on a GET with If-None-Match holds the answer back for at most
-// 30 s; on a watch it is how long the answer goes on.
+// "Prefer: wait=30" (RFC 7240) on a GET with If-None-Match holds the answer back for at most 30 s; on a watch it is how
+// long the answer goes on. Both may be answered early: when the server stops, or when it holds too many already.
+//
+// An error is problem JSON (RFC 9457) with its state code in the header Stathub-Code. A failed If-None-Match: * is 412
+// here, as RFC 9110 has it, and not the API's 409.
 package httpstore
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -19,11 +21,16 @@ import (
 // Path is where the gateway lives on the master.
 const Path = "/state/"
 
-// codeHeader carries the state code of an error, which is finer than its HTTP status.
-const codeHeader = "Stathub-Code"
+const (
+	codeHeader = "Stathub-Code" // the state code of an error: finer than its HTTP status, and what the client goes by
+	sizeHeader = "Stathub-Size" // the size of a document in bytes, whatever a proxy makes of Content-Length
+)
 
-// maxWait bounds how long an answer is held back.
-const maxWait = 60 * time.Second
+// How long an answer is held back at most, and how long a watch goes on that does not say.
+const (
+	maxWait   = 60 * time.Second
+	watchTime = 30 * time.Second
+)
 
 // entry is one line of a listing. The last line has only End or Error, so that a listing that was cut off is not taken
 // for a short one.
@@ -45,13 +52,6 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-var statuses = map[state.Code]int{
-	state.Invalid: http.StatusBadRequest, state.Nonsense: http.StatusUnprocessableEntity, state.Denied: http.StatusForbidden,
-	state.NotFound: http.StatusNotFound, state.Exists: http.StatusPreconditionFailed, state.Stale: http.StatusPreconditionFailed,
-	state.TooLarge: http.StatusRequestEntityTooLarge, state.Unsupported: http.StatusNotImplemented,
-	state.Unavailable: http.StatusServiceUnavailable, state.NotModified: http.StatusNotModified, state.Internal: http.StatusInternalServerError,
-}
-
 // keyPath escapes a key for a URL, segment by segment.
 func keyPath(key string) string {
 	segments := strings.Split(key, "/")
@@ -59,14 +59,4 @@ func keyPath(key string) string {
 		segments[i] = url.PathEscape(s)
 	}
 	return strings.Join(segments, "/")
-}
-
-func quote(etag state.ETag) string { return `"` + url.PathEscape(string(etag)) + `"` }
-
-func unquote(header string) (state.ETag, bool) {
-	header = strings.TrimPrefix(header, "W/") // a proxy that compresses weakens the ETag
-	inner, ok := strings.CutPrefix(header, `"`)
-	inner, closed := strings.CutSuffix(inner, `"`)
-	etag, err := url.PathUnescape(inner)
-	return state.ETag(etag), ok && closed && err == nil && etag != ""
 }

@@ -1,0 +1,86 @@
+package httpstore
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"stathub/state"
+)
+
+// pollEvery is how often a held answer looks again where the store gives no hints.
+const pollEvery = 2 * time.Second
+
+// take gives a place among the held answers, if there is one; release gives it back.
+func (g *gateway) take() bool {
+	select {
+	case g.held <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *gateway) release() { <-g.held }
+
+// hold waits until the document differs from the ETag that the client has, or the time is up, or the server stops.
+func (g *gateway) hold(ctx context.Context, wait time.Duration, key string, etag state.ETag) (*state.Object, error) {
+	timed, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	hints := g.store.Watch(timed, key)
+	for ends := false; ; {
+		// Looks before it waits: the document may have changed before the watch began.
+		o, err := g.store.Get(ctx, key, etag)
+		if state.CodeOf(err) != state.NotModified || ends {
+			return o, err
+		}
+		select {
+		case <-timed.Done():
+			ends = true
+		case <-g.options.Stop:
+			ends = true
+		case _, open := <-hints:
+			if !open {
+				hints = nil // the store gives none any more
+			}
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// watch sends a line at each hint until the time is up or the server stops. The first line goes out once the watch is in
+// place, so that the client knows from when on it sees every change.
+func (g *gateway) watch(a *answer, r *http.Request, prefix string) error {
+	if !g.take() {
+		return state.Errorf(state.Unavailable, prefix, "%d answers are being held already: poll instead, and try again later", cap(g.held))
+	}
+	defer g.release()
+	wait := waitOf(r)
+	if wait == 0 {
+		wait = watchTime
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	hints := g.store.Watch(ctx, prefix)
+	h := a.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep the lines to itself
+	if !a.say("watching\n") {
+		return nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-g.options.Stop:
+			return nil
+		case _, open := <-hints:
+			if !open {
+				hints = nil // a store without hints, or one that was closed
+			} else if !a.say("changed\n") {
+				return nil // the client went away
+			}
+		}
+	}
+}
