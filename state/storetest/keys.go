@@ -172,8 +172,6 @@ func (s suite) listPrefixes(t *testing.T) {
 	}
 }
 
-const manyKeys = 2500 // more than two pages of an object store
-
 // fill puts n small documents under many/, 16 at a time, and gives their ETags.
 func fill(t *testing.T, st state.Store, n int) map[string]state.ETag {
 	t.Helper()
@@ -201,6 +199,7 @@ func fill(t *testing.T, st state.Store, n int) map[string]state.ETag {
 
 func (s suite) listMany(t *testing.T) {
 	st := s.open(t)
+	manyKeys := s.manyKeys()
 	want := fill(t, st, manyKeys)
 	put(t, st, "man", "not under the prefix")
 	put(t, st, "many0", "not under the prefix")
@@ -242,8 +241,8 @@ func (s suite) listWhileWriting(t *testing.T, st state.Store) {
 			running = false
 		default:
 		}
-		if n := len(list(t, st, "many/")); n != manyKeys {
-			t.Errorf("List during writes gives %d keys, want %d", n, manyKeys)
+		if n := len(list(t, st, "many/")); n != s.manyKeys() {
+			t.Errorf("List during writes gives %d keys, want %d", n, s.manyKeys())
 			running = false
 		}
 	}

@@ -91,7 +91,7 @@ func raceOf(t *testing.T, n int, f func(i int) error, losing ...state.Code) int 
 
 func (s suite) oneCreatorWins(t *testing.T) {
 	all := s.openShared(t, writers)
-	for round := range 20 {
+	for round := range s.rounds() {
 		key := fmt.Sprintf("apps/%d/new.json", round) // the folder is new too
 		wins := raceOf(t, writers, func(i int) error {
 			_, err := state.Write(t.Context(), all[i], key, []byte(strconv.Itoa(i)), state.Condition{IfAbsent: true})
@@ -105,7 +105,7 @@ func (s suite) oneCreatorWins(t *testing.T) {
 
 func (s suite) oneReplacerWins(t *testing.T) {
 	all := s.openShared(t, writers)
-	for round := range 20 {
+	for round := range s.rounds() {
 		etag := put(t, all[0], "k", fmt.Sprint("round ", round))
 		var winner atomic.Value
 		wins := raceOf(t, writers, func(i int) error {
@@ -128,7 +128,7 @@ func (s suite) deleteAgainstPut(t *testing.T) {
 		t.Skip("the provider has no conditional delete")
 	}
 	all := s.openShared(t, 2)
-	for round := range 20 {
+	for round := range s.rounds() {
 		etag := put(t, all[0], "k", fmt.Sprint("round ", round))
 		var replaced atomic.Bool
 		wins := raceOf(t, 2, func(i int) error {

@@ -29,6 +29,9 @@ type Options struct {
 	// OneStoreIncrements is the same for 8 writers on one opened store, which contend less; Increments when zero.
 	OneStoreIncrements int
 
+	// Brief: a variant of a store that is tested in full elsewhere, with fewer keys and rounds.
+	Brief bool
+
 	// ForeignNames: the place is a folder of an operating system that refuses some names that are keys ("a:b", "con",
 	// "trailing."). Such a key may be code Invalid to Put then; it is left out of the tests.
 	ForeignNames bool
@@ -86,6 +89,22 @@ func RunWith(t *testing.T, open func(t *testing.T) state.Store, o Options) {
 	} {
 		t.Run(c.name, c.test)
 	}
+}
+
+// rounds is how often a race is run.
+func (s suite) rounds() int {
+	if s.Brief {
+		return 5
+	}
+	return 20
+}
+
+// manyKeys is more than two pages of an object store, or one.
+func (s suite) manyKeys() int {
+	if s.Brief {
+		return 1101
+	}
+	return 2500
 }
 
 type suite struct {

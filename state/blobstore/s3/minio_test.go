@@ -110,6 +110,7 @@ func minioClient(t *testing.T) *minio.Client {
 
 func TestContract(t *testing.T) {
 	needServer(t)
+	t.Parallel()
 	open := func(t *testing.T, bucket, prefix string) state.Store {
 		raw := server.StateURL(bucket)
 		if prefix != "" {
@@ -125,7 +126,7 @@ func TestContract(t *testing.T) {
 			t.Parallel() // much of it is waiting for the server's disk
 			prefix := c.prefix
 			storetest.RunWith(t, func(t *testing.T) state.Store { return open(t, newBucket(t), prefix) }, storetest.Options{
-				Increments: c.increments, OneStoreIncrements: min(c.increments, 50),
+				Increments: c.increments, OneStoreIncrements: 20, Brief: prefix != "",
 				Shared: func(t *testing.T, n int) []state.Store {
 					bucket, all := newBucket(t), make([]state.Store, n)
 					for i := range all {
