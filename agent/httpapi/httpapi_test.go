@@ -199,6 +199,7 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v1/proc/x/_stderr", "", 400},
 		{"GET", "/v1/proc/42/_stdout?tail=-1", "", 400},
 		{"GET", "/v1/proc/42/_stdout?tail=many", "", 400},
+		{"GET", "/v1/proc/42/_stdout?offset=-1", "", 400},
 		{"GET", "/v1/proc/42/_stdout?follow=2", "", 400},
 	}
 	for _, tc := range cases {
@@ -258,6 +259,16 @@ func TestOutput(t *testing.T) {
 	}
 	if w := ask(h, "GET", "/v1/proc/42/_stderr?follow=false", ""); w.Body.String() != "oops\n" {
 		t.Errorf("%q", w.Body)
+	}
+	for query, want := range map[string]struct{ offsets, text string }{
+		"tail=1":              {"1200-1205", "last\n"},
+		"offset=1196":         {"1196-1205", "old\nlast\n"},
+		"offset=1205&tail=10": {"1205-1205", ""},
+	} {
+		w := ask(h, "GET", "/v1/proc/42/_stdout?"+query, "")
+		if w.Header().Get("Stathub-Log-Offset") != want.offsets || w.Body.String() != want.text {
+			t.Errorf("%s: %q, %v", query, w.Body, w.Header())
+		}
 	}
 	if w := ask(h, "HEAD", "/v1/proc/42/_stdout?follow=true", ""); w.Code != 200 || w.Body.Len() > 0 {
 		t.Error(w.Code, w.Body)

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -15,18 +17,22 @@ const (
 	maxTail     = 1_000_000
 	// sendTimeout is how long one piece of output may take to reach a client; a follower that reads nothing is dropped.
 	sendTimeout = time.Minute
+	// offsetHeader says which bytes of the stream an answer brings: "start-end", the end without, or "start-" when it
+	// goes on. A client that lost its connection asks for the rest with ?offset=.
+	offsetHeader = "Stathub-Log-Offset"
 )
 
 func (a *api) stdout(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stdout") }
 func (a *api) stderr(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stderr") }
 
-// output sends the end of a stream's file as plain text, and with ?follow=true what comes after it.
+// output sends the end of a stream's file as plain text, or what is kept of it from ?offset= on, and with ?follow=true
+// what comes after it.
 func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) error {
 	pid, err := pidOf(r)
 	if err != nil {
 		return err
 	}
-	tail, err := number(r, "tail", defaultTail, maxTail)
+	from, err := begin(r)
 	if err != nil {
 		return err
 	}
@@ -38,20 +44,26 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	if err != nil {
 		return err
 	}
+	span, err := logs.Locate(path, from)
+	written := state.CodeOf(err) != state.NotFound // else it has written nothing yet
+	if err != nil && written {
+		return err
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set(offsetHeader, offsets(span, follow))
 	rest.LiftDeadlines(w)
 	out := &streamWriter{w: w, control: http.NewResponseController(w), flush: follow}
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if follow {
-		err = a.follow(r.Context(), out, path, tail)
-	} else {
-		err = logs.Tail(out, path, tail)
-		if state.CodeOf(err) == state.NotFound {
-			err = nil // it has written nothing yet
-		}
+	switch {
+	case follow:
+		err = a.follow(r.Context(), out, path, logs.At(span.Start))
+	case written:
+		err = logs.Copy(out, path, span)
+	default:
+		err = nil
 	}
 	if err != nil && out.begun {
 		panic(http.ErrAbortHandler) // the status is out: break off, so that nobody takes it for the whole
@@ -59,7 +71,24 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	return err
 }
 
-func (a *api) follow(ctx context.Context, out *streamWriter, path string, tail int) error {
+// begin reads where an answer starts: at ?offset= in bytes, else ?tail= lines from the end.
+func begin(r *http.Request) (logs.From, error) {
+	tail, err := number(r, "tail", defaultTail, maxTail)
+	if err != nil || !r.URL.Query().Has("offset") {
+		return logs.Lines(tail), err
+	}
+	offset, err := number(r, "offset", 0, math.MaxInt)
+	return logs.At(int64(offset)), err
+}
+
+func offsets(span logs.Span, follow bool) string {
+	if follow {
+		return fmt.Sprintf("%d-", span.Start)
+	}
+	return fmt.Sprintf("%d-%d", span.Start, span.End)
+}
+
+func (a *api) follow(ctx context.Context, out *streamWriter, path string, from logs.From) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if a.opts.Stop != nil {
@@ -77,7 +106,7 @@ func (a *api) follow(ctx context.Context, out *streamWriter, path string, tail i
 	if err := out.begin(); err != nil {
 		return err
 	}
-	return logs.Follow(ctx, out, path, tail)
+	return logs.Follow(ctx, out, path, from)
 }
 
 // streamWriter gives every write its own time limit, in place of the server's for the whole answer.

@@ -27,11 +27,13 @@ type Stat struct {
 // A missing file is code NotFound, one that is no regular file or cannot be changed is code Unavailable.
 func Trim(path string, maxBytes int64) (Stat, error) {
 	f, stat, err := trim(path, maxBytes)
-	if err != nil {
+	if f != nil {
+		defer f.Close()
+	}
+	if !errors.Is(err, errors.ErrUnsupported) {
 		return stat, cannotTrim(err)
 	}
-	defer f.Close()
-	if stat.Start > 0 || stat.End <= 2*limit(maxBytes) {
+	if stat.End <= 2*limit(maxBytes) {
 		return stat, nil
 	}
 	if err := f.Truncate(0); err != nil {
@@ -51,33 +53,27 @@ func Trim(path string, maxBytes int64) (Stat, error) {
 // where files cannot be shortened. Any other file stays and goes on to grow. It is no error if there is none.
 func Prepare(path string, maxBytes int64) error {
 	f, stat, err := trim(path, maxBytes)
-	if errors.Is(err, fs.ErrNotExist) {
+	if f != nil {
+		_ = f.Close() // nothing was written; open, it could not be renamed on Windows
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	} else if err != nil {
+	case errors.Is(err, errors.ErrUnsupported):
+	case err != nil || stat.End <= 2*Cycle:
 		return cannotTrim(err)
 	}
-	_ = f.Close() // nothing was written; open, it could not be renamed on Windows
-	if stat.Start > 0 && stat.End <= 2*Cycle || stat.End <= limit(maxBytes)+slack(maxBytes) {
-		return nil
-	}
-	if err := os.Rename(path, path+".1"); err != nil {
-		return cannotTrim(err)
-	}
-	return nil
+	return cannotTrim(os.Rename(path, path+".1"))
 }
 
-// trim frees what may go without loss. Start stays 0 if nothing could be freed.
+// trim frees what may go without loss. errors.ErrUnsupported means that there is something, and no way to free it.
 func trim(path string, maxBytes int64) (*os.File, Stat, error) {
 	f, err := os.OpenFile(path, trimFlags, 0)
 	if err != nil {
 		return nil, Stat{}, err
 	}
 	stat, err := trimFile(f, limit(maxBytes))
-	if err != nil {
-		_ = f.Close() // nothing was written
-		return nil, stat, err
-	}
-	return f, stat, nil
+	return f, stat, err
 }
 
 func trimFile(f *os.File, maxBytes int64) (Stat, error) {
@@ -94,10 +90,7 @@ func trimFile(f *os.File, maxBytes int64) (Stat, error) {
 		return stat, nil
 	}
 	// From 0, not from the last hole's end: a process that opened its output anew, without O_APPEND, writes there.
-	switch err := punch(f, start); {
-	case errors.Is(err, errors.ErrUnsupported):
-		return stat, nil
-	case err != nil:
+	if err := punch(f, start); err != nil {
 		return stat, err
 	}
 	stat.Start = start
@@ -128,9 +121,6 @@ func limit(maxBytes int64) int64 {
 	return maxBytes
 }
 
-// slack is how much a file may hold above its limit before it is worth a trim.
-func slack(maxBytes int64) int64 { return max(limit(maxBytes)/8, blockSize) }
-
 func appendTo(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -141,6 +131,9 @@ func appendTo(path, text string) error {
 }
 
 func cannotTrim(err error) error {
+	if err == nil {
+		return nil
+	}
 	code := state.Unavailable
 	if errors.Is(err, fs.ErrNotExist) {
 		code = state.NotFound
