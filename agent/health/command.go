@@ -130,7 +130,7 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string {
-	s := shorten(string(t.kept), 2*maxOutput)
+	s := shorten(string(t.kept), maxOutput)
 	if t.cut {
 		return "…" + s
 	}
