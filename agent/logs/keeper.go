@@ -59,7 +59,7 @@ func (k *Keeper) Set(limits []Limit) {
 
 // Run trims until ctx ends. One goroutine at a time may be in it.
 func (k *Keeper) Run(ctx context.Context) {
-	files := map[string]*kept{}
+	files := map[string]*tracked{}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -74,8 +74,8 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// kept is what Run knows about one file.
-type kept struct {
+// tracked is what Run knows about one file.
+type tracked struct {
 	Limit
 	size   int64 // when last looked at
 	from   int64 // where it began then
@@ -84,15 +84,15 @@ type kept struct {
 	failed bool          // and warned of
 }
 
-func (k *Keeper) merge(old map[string]*kept, now time.Time) map[string]*kept {
+func (k *Keeper) merge(old map[string]*tracked, now time.Time) map[string]*tracked {
 	k.mu.Lock()
 	limits := k.limits
 	k.mu.Unlock()
-	files := make(map[string]*kept, len(limits))
+	files := make(map[string]*tracked, len(limits))
 	for _, l := range limits {
 		f := old[l.Path]
 		if f == nil {
-			f = &kept{looked: now}
+			f = &tracked{looked: now}
 		}
 		if f.Limit != l {
 			f.Limit, f.size, f.from = l, 0, 0 // as if all of it had just been written
@@ -103,7 +103,7 @@ func (k *Keeper) merge(old map[string]*kept, now time.Time) map[string]*kept {
 }
 
 // round looks at every file that is due, and gives the time until the next is.
-func (k *Keeper) round(ctx context.Context, files map[string]*kept, now time.Time) time.Duration {
+func (k *Keeper) round(ctx context.Context, files map[string]*tracked, now time.Time) time.Duration {
 	next := idlePause
 	for _, f := range files {
 		due := f.looked.Add(f.pause).Sub(now)
@@ -119,10 +119,10 @@ func (k *Keeper) round(ctx context.Context, files map[string]*kept, now time.Tim
 	return next
 }
 
-func (k *Keeper) look(f *kept, now time.Time) {
+func (k *Keeper) look(f *tracked, now time.Time) {
 	elapsed := now.Sub(f.looked)
 	f.looked = now
-	info, err := os.Lstat(f.Path)
+	info, err := os.Stat(f.Path)
 	if err != nil {
 		f.pause = idlePause
 		k.note(f, err)
@@ -148,7 +148,7 @@ func (k *Keeper) look(f *kept, now time.Time) {
 }
 
 // note warns when things go wrong that went well before. A file that is not there yet is nothing wrong.
-func (k *Keeper) note(f *kept, err error) {
+func (k *Keeper) note(f *tracked, err error) {
 	bad := err != nil && !errors.Is(err, fs.ErrNotExist)
 	if bad && !f.failed {
 		k.warn(f.Path, err)

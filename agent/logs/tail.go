@@ -82,12 +82,12 @@ func LastOutput(path string, maxBytes int) ([]byte, error) {
 	if err != nil && err != io.EOF {
 		return nil, cannotRead(err)
 	}
-	if data = data[:n]; start > 0 {
-		i := bytes.IndexByte(data, '\n')
-		if i < 0 || i == len(data)-1 {
-			i = n - 1 - min(n-1, maxBytes)
+	if data = data[:n]; start > 0 || n > maxBytes {
+		i := bytes.IndexByte(data, '\n') + 1
+		if i == 0 || i == n {
+			i = max(0, n-maxBytes)
 		}
-		data = data[i+1:]
+		data = data[i:]
 	}
 	return data, nil
 }
