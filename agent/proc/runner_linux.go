@@ -34,6 +34,7 @@ type Runner struct {
 	done    chan struct{}
 	reaper  *reaper
 	signals *ignoredSignals
+	sweeps  sweeps
 
 	mu     sync.Mutex
 	closed bool

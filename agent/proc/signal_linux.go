@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -165,14 +166,51 @@ func (r *Runner) known(id Identity) (marker string, others map[int]bool) {
 // Leftovers gives the living processes, leaders or not, whose environment has MarkerEnv=marker, oldest first.
 // Processes that this agent may not look into, and those that cleared their environment, are not found.
 func (r *Runner) Leftovers(marker string) []Identity {
-	var ids []Identity
-	_ = r.marked(func(s stat, env []string) {
-		if m, ok := markerIn(env, r.store); ok && m == marker {
-			ids = append(ids, Identity{PID: s.pid, Start: s.start, Boot: r.boot})
-		}
-	})
+	ids := slices.Clone(r.sweeps.join(r.sweep)[marker])
 	slices.SortFunc(ids, byAge)
 	return ids
+}
+
+// sweep gives the living processes by their marker.
+func (r *Runner) sweep() map[string][]Identity {
+	all := map[string][]Identity{}
+	_ = r.marked(func(s stat, env []string) {
+		if m, ok := markerIn(env, r.store); ok {
+			all[m] = append(all[m], Identity{PID: s.pid, Start: s.start, Boot: r.boot})
+		}
+	})
+	return all
+}
+
+// sweeps lets callers share passes over all processes: hundreds of instances that end at one time would need as many. Each
+// caller gets a pass that began after its call.
+type sweeps struct {
+	running sync.Mutex // one pass at a time
+	mu      sync.Mutex
+	next    *sweep // not begun; nil: none is asked for
+}
+
+type sweep struct {
+	once  sync.Once
+	found map[string][]Identity
+}
+
+func (w *sweeps) join(pass func() map[string][]Identity) map[string][]Identity {
+	w.mu.Lock()
+	if w.next == nil {
+		w.next = &sweep{}
+	}
+	mine := w.next
+	w.mu.Unlock()
+	mine.once.Do(func() {
+		w.running.Lock()
+		defer w.running.Unlock()
+		w.mu.Lock()
+		w.next = nil
+		w.mu.Unlock()
+		mine.found = pass()
+	})
+	return mine.found
 }
 
 // Find gives the session leaders whose marker starts with prefix, oldest first. A descendant that made a session of its own

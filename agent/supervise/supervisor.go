@@ -46,7 +46,7 @@ type Supervisor struct {
 	byProc    map[proc.Identity]*instance
 	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
 	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
-	ending    bool // no manifest is followed any more
+	ending    bool                        // no manifest is followed any more
 	wake      time.Time
 	status    state.ManifestStatus
 	facts     state.Facts
