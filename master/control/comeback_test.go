@@ -47,15 +47,15 @@ func TestForgottenNodeComesBack(t *testing.T) {
 		all := w.agents(2)
 		w.deploy("web", 2, 8080)
 		w.wait(5 * time.Second)
-		lost := all[0]
+		lost := all[1]
 		lost.stop()
 		w.wait(time.Minute)
-		if err := w.c.ForgetNode(t.Context(), "n1"); err != nil {
+		if err := w.c.ForgetNode(t.Context(), "n2"); err != nil {
 			t.Fatal(err)
 		}
-		w.agent("n3")
+		w.agent("n0")
 		w.wait(5 * time.Second)
-		if got := w.placed("web"); !maps.Equal(got, map[string]int{"n2": 1, "n3": 1}) {
+		if got := w.placed("web"); !maps.Equal(got, map[string]int{"n0": 1, "n1": 1}) {
 			t.Fatalf("placed %v", got)
 		}
 		w.resume(lost) // it runs what it ran

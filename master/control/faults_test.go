@@ -30,7 +30,7 @@ func TestStoreFaults(t *testing.T) {
 						}
 						return nil
 					})
-					for range 15 {
+					for range 6 { // a minute: well past the time after which a node is down
 						w.wait(10 * time.Second)
 						broken.Store(false) // for the test's own look
 						if got := w.placed("web"); !maps.Equal(got, before) {
@@ -127,7 +127,7 @@ func TestMalformedDocuments(t *testing.T) {
 						all[0].stop() // else it mends it
 					}
 					w.put(key, text)
-					w.wait(20 * time.Second)
+					w.wait(8 * time.Second)
 					if w.c.trouble(key) == nil {
 						t.Error("the picture does not say what is wrong")
 					}
@@ -163,7 +163,7 @@ func (w *world) restartAndMend(key, good string, before map[string]*state.Manife
 	w.t.Helper()
 	w.halt()
 	w.startMaster()
-	w.wait(20 * time.Second)
+	w.wait(8 * time.Second)
 	for id, m := range w.manifests() {
 		if e := m.Entry("web"); e == nil || e.Count != before[id].Entry("web").Count {
 			w.t.Errorf("a new master changed web on %s: %+v", id, e)

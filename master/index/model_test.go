@@ -179,22 +179,21 @@ func drawQuery(t *rapid.T, depth int) query.Query {
 }
 
 func TestAgreesWithTheModel(t *testing.T) {
+	x, ids := newIndex(t), idsIn(2, 3) // one index for all worlds: the next world is one more update
 	rapid.Check(t, func(t *rapid.T) {
-		x, err := New()
-		if err != nil {
+		if err := x.Update(nil, ids); err != nil {
 			t.Fatal(err)
 		}
-		defer x.Close()
 		nodes := map[string]*state.Node{}
 		for range rapid.IntRange(1, 3).Draw(t, "updates") {
 			var puts []*state.Node
-			for i := range 6 {
-				if id := fmt.Sprint("n", i); rapid.Bool().Draw(t, "put") {
+			for _, id := range ids {
+				if rapid.Bool().Draw(t, "put") {
 					nodes[id] = drawNode(t, id)
 					puts = append(puts, nodes[id])
 				}
 			}
-			gone := fmt.Sprint("n", rapid.IntRange(0, 5).Draw(t, "gone"))
+			gone := rapid.SampledFrom(ids).Draw(t, "gone")
 			if !slices.ContainsFunc(puts, func(n *state.Node) bool { return n.ID == gone }) {
 				delete(nodes, gone)
 			}
