@@ -2,7 +2,6 @@ package state
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,12 +138,17 @@ func (a *App) check(c *checker) {
 		c.at("args", i).noNUL(arg)
 	}
 	checkEnvs(c.at("envs"), a.Envs)
+	if growsTooFar(a) {
+		c.at("envs").fail("the placeholders in envs and args lead to more than 1 MiB of text: break the chain of those that name each other")
+	}
+	seen := map[int]bool{}
 	for i, p := range a.Ports {
 		if p < 0 || p > 65535 {
 			c.at("ports", i).fail("must be 0 (the agent chooses) or a port from 1 to 65535")
-		} else if p != 0 && slices.Contains(a.Ports[:i], p) {
+		} else if p != 0 && seen[p] {
 			c.at("ports", i).fail(fmt.Sprintf("port %d is listed twice", p))
 		}
+		seen[p] = true
 	}
 	if a.KillSignal < 1 || a.KillSignal > 64 {
 		c.at("killSignal").fail("must be a signal number from 1 to 64; 15 is SIGTERM")
@@ -170,8 +174,8 @@ func (a *App) check(c *checker) {
 			c.at("dependsOn", i).fail("an app cannot depend on itself")
 		}
 	}
-	if a.Logs != nil && a.Logs.MaxBytes < 0 {
-		c.at("logs", "maxBytes").fail("must not be negative")
+	if a.Logs != nil {
+		c.at("logs", "maxBytes").size(a.Logs.MaxBytes)
 	}
 	c.at("onArtifactChange").oneOf(a.OnArtifactChange, "", "restart", "ignore")
 }
@@ -212,10 +216,6 @@ func (r *Resources) check(c *checker) {
 	if r.CPUs < 0 || r.CPUs > 1e6 {
 		c.at("cpus").fail("must be a number of cores, 0 or more")
 	}
-	if r.Mem < 0 {
-		c.at("mem").fail("must not be negative")
-	}
-	if r.Disk < 0 {
-		c.at("disk").fail("must not be negative")
-	}
+	c.at("mem").size(r.Mem)
+	c.at("disk").size(r.Disk)
 }

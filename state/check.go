@@ -21,6 +21,15 @@ func (c *checker) seconds(s *float64) {
 	}
 }
 
+// maxBytes is 1 PiB: sums of sizes do not overflow.
+const maxBytes Bytes = 1 << 50
+
+func (c *checker) size(b Bytes) {
+	if b < 0 || b > maxBytes {
+		c.fail("must be a size from 0 to 1 PiB")
+	}
+}
+
 func (c *checker) oneOf(s string, allowed ...string) {
 	if slices.Contains(allowed, s) {
 		return
@@ -48,17 +57,19 @@ func checkEnvs(c *checker, envs map[string]string) {
 
 // checkTags refuses what could not be found again in a node query or a list typed with commas.
 func checkTags(c *checker, tags []string) {
+	seen := map[string]bool{}
 	for i, t := range tags {
 		switch {
 		case strings.TrimSpace(t) == "" || t != strings.TrimSpace(t):
 			c.at(i).fail("a tag must not be empty, nor start or end with white space")
 		case len(t) > 256:
 			c.at(i).fail("a tag must not be longer than 256 bytes")
-		case slices.Contains(tags[:i], t):
+		case seen[t]:
 			c.at(i).fail(fmt.Sprintf("tag %q is listed twice", t))
 		default:
 			c.at(i).noNUL(t)
 		}
+		seen[t] = true
 	}
 }
 

@@ -57,6 +57,11 @@ func decode[T any, P pointerTo[T]](key string, data []byte, strict bool) (*T, er
 	if string(bytes.TrimSpace(data)) == "null" {
 		return nil, &Error{Code: Invalid, Key: key, Problems: []Problem{{Line: 1, Column: 1, Message: "must be an object, not null"}}}
 	}
+	if at := tooDeep(data); at >= 0 {
+		p := Problem{Message: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}
+		p.Line, p.Column = lineColumn(data, at)
+		return nil, &Error{Code: Invalid, Key: key, Problems: []Problem{p}}
+	}
 	doc := new(T)
 	if err := json.Unmarshal(data, doc); err != nil {
 		return nil, &Error{Code: Invalid, Key: key, Problems: []Problem{decodeProblem(data, err)}}
@@ -73,6 +78,31 @@ func decode[T any, P pointerTo[T]](key string, data []byte, strict bool) (*T, er
 		return nil, &Error{Code: Nonsense, Key: key, Problems: problems}
 	}
 	return doc, nil
+}
+
+// maxDepth is far below what the JSON library takes: what was read as one document must still be written inside another,
+// as an app is inside a manifest.
+const maxDepth = 100
+
+// tooDeep gives the offset of the first bracket past maxDepth, or -1.
+func tooDeep(data []byte) int {
+	depth, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return i
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return -1
 }
 
 // Check finds what is wrong with a document that was not just decoded, code Nonsense.

@@ -29,16 +29,30 @@ func CheckName(name string) error {
 	return nil
 }
 
-// checker collects problems; at places them.
+// checker collects problems; at places them. Its JSON pointer is made for a problem only: most places have none.
 type checker struct {
-	pointer  string
+	parent   *checker // nil for the document
+	tokens   []any    // member names and indexes below the parent
 	problems *[]Problem
 }
 
 func (c *checker) at(tokens ...any) *checker {
-	return &checker{pointer: c.pointer + pointerOf(tokens...), problems: c.problems}
+	return &checker{parent: c, tokens: tokens, problems: c.problems}
 }
 
+func (c *checker) pointer() string {
+	if c == nil {
+		return ""
+	}
+	return c.parent.pointer() + pointerOf(c.tokens...)
+}
+
+// maxProblems of a document are told. A person mends them by and by; nobody reads a million.
+const maxProblems = 100
+
 func (c *checker) fail(message string) {
-	*c.problems = append(*c.problems, Problem{pointer: c.pointer, Message: message})
+	if len(*c.problems) >= maxProblems {
+		return
+	}
+	*c.problems = append(*c.problems, Problem{pointer: c.pointer(), Message: message})
 }

@@ -4,22 +4,26 @@ import (
 	"strings"
 )
 
+// maxPlaceholder is how far a "}" may be from its "${", in bytes: text with many of the one is not searched anew each time.
+const maxPlaceholder = 1024
+
 // Expand replaces every ${NAME} that lookup knows; an unknown one stays as it is, so that text that means the process's
 // own variables goes on working.
 func Expand(s string, lookup func(name string) (string, bool)) string {
 	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(s, "${")
-		name, after, closed := strings.Cut(rest, "}")
-		if !ok || !closed {
+		if !ok {
 			b.WriteString(s)
 			return b.String()
 		}
 		b.WriteString(before)
-		if value, known := lookup(name); known {
-			b.WriteString(value)
-			s = after
-			continue
+		if name, _, closed := strings.Cut(rest[:min(len(rest), maxPlaceholder)], "}"); closed {
+			if value, known := lookup(name); known {
+				b.WriteString(value)
+				s = rest[len(name)+1:]
+				continue
+			}
 		}
 		// Only "${" is passed over: "${${A}" still finds A.
 		b.WriteString("${")
@@ -29,7 +33,8 @@ func Expand(s string, lookup func(name string) (string, bool)) string {
 
 // Resolve replaces the placeholders in an app's args and env values. A name is looked up among the app's envs, then
 // builtin (PORT, NODE_ID, …: what the agent knows of the instance), then the node's envs. An env that refers to itself,
-// directly or in a circle, gets the value that it hides: PATH=${PATH}:/opt/bin extends the node's PATH.
+// directly or in a circle, gets the value that it hides: PATH=${PATH}:/opt/bin extends the node's PATH. Past 1 MiB of
+// replaced text, which App's validation refuses, placeholders stay as they are.
 func Resolve(app *App, builtin, node map[string]string) (args []string, envs map[string]string) {
 	return resolve(app, builtin, func(name string) (string, bool) {
 		v, ok := node[name]
@@ -37,11 +42,31 @@ func Resolve(app *App, builtin, node map[string]string) (args []string, envs map
 	})
 }
 
+// maxExpansion bounds the work and the text of the placeholders of one app: envs that name each other twice would double
+// with each of them.
+const maxExpansion = 1 << 20
+
+// growsTooFar: the app's own placeholders, without the node's, are past maxExpansion.
+func growsTooFar(app *App) bool {
+	_, _, left := expandAll(app, nil, func(string) (string, bool) { return "", false })
+	return left < 0
+}
+
 func resolve(app *App, builtin map[string]string, node func(string) (string, bool)) (args []string, envs map[string]string) {
+	args, envs, _ = expandAll(app, builtin, node)
+	return args, envs
+}
+
+// expandAll also gives what is left of maxExpansion. Where nothing is, placeholders stay as they are.
+func expandAll(app *App, builtin map[string]string, node func(string) (string, bool)) (args []string, envs map[string]string, left int) {
+	left = maxExpansion
 	open := map[string]bool{} // envs being resolved
 	var lookup func(name string) (string, bool)
 	lookup = func(name string) (string, bool) {
 		if raw, ok := app.Envs[name]; ok && !open[name] {
+			if left -= 1 + len(raw); left < 0 {
+				return "", false
+			}
 			open[name] = true
 			defer delete(open, name)
 			return Expand(raw, lookup), true
@@ -55,10 +80,12 @@ func resolve(app *App, builtin map[string]string, node func(string) (string, boo
 		args = append(args, Expand(a, lookup))
 	}
 	envs = make(map[string]string, len(app.Envs))
-	for name := range app.Envs {
-		envs[name], _ = lookup(name)
+	for _, name := range sortedKeys(app.Envs) {
+		open[name] = true
+		envs[name] = Expand(app.Envs[name], lookup)
+		delete(open, name)
 	}
-	return args, envs
+	return args, envs, left
 }
 
 // SpecSum identifies what an instance of entry e in manifest m runs with: a running instance must be replaced if and

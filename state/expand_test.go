@@ -3,6 +3,7 @@ package state_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"stathub/state"
@@ -77,5 +78,21 @@ func TestSpecSum(t *testing.T) {
 		if change(mm, e); state.SpecSum(mm, e) == base {
 			t.Errorf("a change of %s leaves the sum as it was", name)
 		}
+	}
+}
+
+// Envs that multiply each other are cut off, in the same way each time, so that nobody runs out of memory or time.
+func TestResolveIsBounded(t *testing.T) {
+	app := &state.App{Args: []string{"${A0}"}, Envs: map[string]string{}}
+	for i := range 40 {
+		next := "${A" + strconv.Itoa(i+1) + "}"
+		app.Envs["A"+strconv.Itoa(i)] = next + next
+	}
+	app.Envs["A40"] = "${ZONE}"
+	node := map[string]string{"ZONE": "z"}
+	args, envs := state.Resolve(app, nil, node)
+	again, _ := state.Resolve(app, nil, node)
+	if !slices.Equal(args, again) || len(args[0]) > 16<<20 || len(envs) != 41 {
+		t.Errorf("%d bytes, %d envs", len(args[0]), len(envs))
 	}
 }

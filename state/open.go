@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Opener opens a store from its URL.
@@ -52,15 +53,22 @@ func redact(raw string) string {
 
 // Probe checks that a store keeps its promises on conditions: writes that must succeed, and writes that must fail.
 // Some object stores ignore conditions silently, and would lose edits; such a store is code Unsupported.
-// It leaves nothing behind. A store that may not be written is code Denied.
+// It leaves nothing behind, unless the store goes away meanwhile. A store that may not be written is code Denied. It may
+// take 5 s longer than ctx.
 func Probe(ctx context.Context, s Store) error {
 	key := "leases/.probe-" + strings.ToLower(rand.Text())
 	put := func(text string, c Condition) (ETag, error) { return s.Put(ctx, key, bytes.NewReader([]byte(text)), c) }
 	first, err := put("one", Condition{IfAbsent: true})
+	if err == nil || CodeOf(err) == Unavailable { // the answer may have been lost
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeCleanup)
+			defer cancel()
+			_ = s.Delete(ctx, key, "") // the verdict stands; at worst a small object stays
+		}()
+	}
 	if err != nil {
 		return probeFailed("create an object", err)
 	}
-	defer s.Delete(context.WithoutCancel(ctx), key, "")
 	if _, err := put("two", Condition{IfAbsent: true}); CodeOf(err) != Exists {
 		return probeIgnored("If-None-Match: * (create only if absent)", err)
 	}
@@ -82,6 +90,8 @@ func Probe(ctx context.Context, s Store) error {
 	}
 	return nil
 }
+
+const probeCleanup = 5 * time.Second
 
 func probeFailed(what string, err error) error {
 	return &Error{Code: CodeOf(err), Message: "the store's self-test could not " + what, Err: err}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ type Store interface {
 	// Put writes the document at key, all or nothing, durably, and returns its new ETag.
 	// A failed IfMatch, a missing key included, is code Stale. A failed IfAbsent is code Exists.
 	// body is read from its current position to the end; Put may seek back to that position to try again.
+	// Code Unavailable leaves open whether the document was written: the answer may have been lost.
 	Put(ctx context.Context, key string, body io.ReadSeeker, cond Condition) (ETag, error)
 
 	// Delete removes the document at key. With ifMatch not empty it removes that revision only, else code Stale.
@@ -111,7 +113,7 @@ func Read(ctx context.Context, s Store, key string, ifNoneMatch ETag, limit int6
 	if o.Size > limit {
 		return nil, o.Entry, tooLarge()
 	}
-	data, err := io.ReadAll(io.LimitReader(o.Body, limit+1))
+	data, err := io.ReadAll(io.LimitReader(o.Body, min(limit, math.MaxInt64-1)+1))
 	switch {
 	case err != nil && CodeOf(err) == Internal:
 		return nil, o.Entry, Errorf(Unavailable, key, "cannot read the document: %w", err)
@@ -119,6 +121,8 @@ func Read(ctx context.Context, s Store, key string, ifNoneMatch ETag, limit int6
 		return nil, o.Entry, err
 	case int64(len(data)) > limit:
 		return nil, o.Entry, tooLarge()
+	case int64(len(data)) < o.Size:
+		return nil, o.Entry, Errorf(Unavailable, key, "the document was cut off after %d of %d bytes", len(data), o.Size)
 	}
 	return data, o.Entry, nil
 }
@@ -132,14 +136,19 @@ func Write(ctx context.Context, s Store, key string, data []byte, cond Condition
 var ErrNoChange = errors.New("no change")
 
 // Update is read, decide, write until no other writer comes between (law 2). edit gets the present bytes, nil when the
-// key is missing, and returns the new ones; it may run several times. With ErrNoChange nothing is written and the ETag
-// that was read is returned; any other error of edit is returned as it is.
+// key is missing, and returns the new ones; it may run several times. With ErrNoChange nothing is written and what was
+// read is returned, nil and no ETag for a missing key; any other error of edit is returned as it is. Code Unavailable
+// leaves open whether the edit was written: whoever calls again lets edit look at what is there. More than MaxDocument
+// bytes are code TooLarge and not written: nobody could read them.
 func Update(ctx context.Context, s Store, key string, edit func(old []byte) ([]byte, error)) ([]byte, ETag, error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		old, entry, err := Read(ctx, s, key, "", MaxDocument)
 		cond := Condition{IfMatch: entry.ETag}
 		switch CodeOf(err) {
 		case codeUnstated:
+			if cond.IfMatch == "" {
+				return nil, "", Errorf(Internal, key, "the store gave no ETag: writing without one would lose other writers' edits")
+			}
 		case NotFound:
 			old, cond = nil, Condition{IfAbsent: true}
 		default:
@@ -150,6 +159,9 @@ func Update(ctx context.Context, s Store, key string, edit func(old []byte) ([]b
 			return old, entry.ETag, nil
 		} else if err != nil {
 			return nil, "", err
+		}
+		if len(data) > MaxDocument {
+			return nil, "", Errorf(TooLarge, key, "the document would be larger than %d bytes", MaxDocument)
 		}
 		etag, err := Write(ctx, s, key, data, cond)
 		if code := CodeOf(err); code != Stale && code != Exists {

@@ -46,7 +46,7 @@ func reportExtra(extra []byte, pointer string, known []string, problems *[]Probl
 	if _, err := dec.ReadToken(); err != nil {
 		return
 	}
-	for dec.PeekKind() == '"' {
+	for dec.PeekKind() == '"' && len(*problems) < maxProblems {
 		tok, err := dec.ReadToken()
 		if err != nil {
 			return
