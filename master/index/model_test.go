@@ -178,45 +178,68 @@ func drawQuery(t *rapid.T, depth int) query.Query {
 	return b
 }
 
-func TestAgreesWithTheModel(t *testing.T) {
-	x, ids := newIndex(t), idsIn(2, 3) // one index for all worlds: the next world is one more update
-	rapid.Check(t, func(t *rapid.T) {
-		if err := x.Update(nil, ids); err != nil {
-			t.Fatal(err)
+// history is what a random index went through: updates, each of puts and one delete, and what is left of them.
+type history struct {
+	puts  [][]*state.Node
+	gone  []string
+	nodes map[string]*state.Node
+}
+
+func drawHistory(t *rapid.T, ids []string) history {
+	h := history{nodes: map[string]*state.Node{}}
+	for range rapid.IntRange(1, 3).Draw(t, "updates") {
+		var puts []*state.Node
+		for _, id := range ids {
+			if rapid.Bool().Draw(t, "put") {
+				h.nodes[id] = drawNode(t, id)
+				puts = append(puts, h.nodes[id])
+			}
 		}
-		nodes := map[string]*state.Node{}
-		for range rapid.IntRange(1, 3).Draw(t, "updates") {
-			var puts []*state.Node
-			for _, id := range ids {
-				if rapid.Bool().Draw(t, "put") {
-					nodes[id] = drawNode(t, id)
-					puts = append(puts, nodes[id])
-				}
-			}
-			gone := rapid.SampledFrom(ids).Draw(t, "gone")
-			if !slices.ContainsFunc(puts, func(n *state.Node) bool { return n.ID == gone }) {
-				delete(nodes, gone)
-			}
-			if err := x.Update(puts, []string{gone}); err != nil {
+		gone := rapid.SampledFrom(ids).Draw(t, "gone")
+		if !slices.ContainsFunc(puts, func(n *state.Node) bool { return n.ID == gone }) {
+			delete(h.nodes, gone)
+		}
+		h.puts, h.gone = append(h.puts, puts), append(h.gone, gone)
+	}
+	return h
+}
+
+// Making an index takes far longer than asking it, so a few random ones are asked a lot.
+func TestAgreesWithTheModel(t *testing.T) {
+	ids := idsIn(2, 5)
+	histories := rapid.Custom(func(t *rapid.T) history { return drawHistory(t, ids) })
+	var indexes []*Index
+	var worlds []map[string]*state.Node
+	for range 16 {
+		h, x := histories.Example(), newIndex(t)
+		for i := range h.puts {
+			if err := x.Update(h.puts[i], []string{h.gone[i]}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for range 8 {
-			q := drawQuery(t, 2)
-			found, err := x.Match(t.Context(), q.String())
-			if err != nil {
-				t.Fatalf("%s: %v", q, err)
-			}
-			for _, id := range slices.Sorted(maps.Keys(nodes)) {
-				if want := modelMatch(nodes[id], q); found[id] != want {
-					t.Fatalf("%s: found %s: %v, want %v\n%s", q, id, found[id], want, state.Encode(nodes[id]))
-				}
-			}
-			for id := range found {
-				if nodes[id] == nil {
-					t.Fatalf("%s finds %s, which is gone", q, id)
-				}
-			}
+		indexes, worlds = append(indexes, x), append(worlds, h.nodes)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		i := rapid.IntRange(0, len(indexes)-1).Draw(t, "world")
+		for range 16 {
+			agree(t, indexes[i], worlds[i], drawQuery(t, 2))
 		}
 	})
+}
+
+func agree(t *rapid.T, x *Index, nodes map[string]*state.Node, q query.Query) {
+	found, err := x.Match(t.Context(), q.String())
+	if err != nil {
+		t.Fatalf("%s: %v", q, err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(nodes)) {
+		if want := modelMatch(nodes[id], q); found[id] != want {
+			t.Fatalf("%s: found %s: %v, want %v\n%s", q, id, found[id], want, state.Encode(nodes[id]))
+		}
+	}
+	for id := range found {
+		if nodes[id] == nil {
+			t.Fatalf("%s finds %s, which is gone", q, id)
+		}
+	}
 }
