@@ -24,7 +24,11 @@ func (s *Supervisor) makeDirs(t try) (dir string, err error) {
 	default:
 		return "", fmt.Errorf("cannot use workingDirectory %q: a relative one must stay inside the instance's own folder", dir)
 	}
-	if err != nil {
+	var refused *proc.StartError
+	switch {
+	case errors.As(err, &refused):
+		return "", err // it says what it is about
+	case err != nil:
 		return "", fmt.Errorf("cannot make the working directory: %w", err)
 	}
 	if err := os.MkdirAll(s.paths.logs(t.app, t.n), 0o750); err != nil {

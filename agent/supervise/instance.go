@@ -168,8 +168,15 @@ func (s *Supervisor) exited(e proc.Exited) {
 	i.set(state.Stopping, "clearing up after its end")
 	s.logOnce(i, "ended", exit.Reason)
 	s.work.Go(func() {
-		s.clear(e.ID, i.id, true)
-		s.post(func() { s.stopped(i, i.gen) })
+		left := s.clear(e.ID, i.id, true)
+		s.post(func() {
+			if end := i.have.Ended; left > 0 && exit.Signal == 0 && end != nil && i.have.State == state.Stopping {
+				told := *end
+				told.What += fmt.Sprintf("; it left %d of its processes behind, which were killed: a program must stay in the foreground", left)
+				i.have.Ended = &told
+			}
+			s.stopped(i, i.gen)
+		})
 	})
 }
 
@@ -217,7 +224,8 @@ func (s *Supervisor) LogPath(pid int, stream string) (string, error) {
 	path := ""
 	s.call(func() {
 		for _, i := range s.instances {
-			if i.lastPID == pid && pid != 0 {
+			// A pid that was given again is the one that runs now.
+			if pid != 0 && i.lastPID == pid && (path == "" || i.proc.PID == pid) {
 				path = s.paths.log(i.app, i.n, stream)
 			}
 		}

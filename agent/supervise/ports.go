@@ -16,10 +16,11 @@ type portTable struct {
 	listen func(port int) (net.Listener, error)
 	mu     sync.Mutex
 	owner  map[int]string
+	held   map[string][]int // the other way round
 }
 
 func newPortTable(listen func(int) (net.Listener, error)) *portTable {
-	return &portTable{listen: listen, owner: map[int]string{}}
+	return &portTable{listen: listen, owner: map[int]string{}, held: map[string][]int{}}
 }
 
 // listenEverywhere tries a port on every address of the machine. A listener on any one of them is in its way.
@@ -142,14 +143,14 @@ func (t *portTable) claim(id string, ports []int) {
 func (t *portTable) release(id string) { t.claim(id, nil) }
 
 func (t *portTable) replace(id string, ports []int) {
-	for p, by := range t.owner {
-		if by == id {
-			delete(t.owner, p)
-		}
+	for _, p := range t.held[id] {
+		delete(t.owner, p)
 	}
+	delete(t.held, id)
 	for _, p := range ports {
 		if t.owner[p] == "" {
 			t.owner[p] = id
+			t.held[id] = append(t.held[id], p)
 		}
 	}
 }

@@ -188,3 +188,24 @@ func TestHurry(t *testing.T) {
 		n.wantRunning()
 	})
 }
+
+// A program that puts itself into the background is told so.
+func TestStraysAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.start()
+		defer func() { n.stop() }()
+		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run","restart":{"backoffSeconds":5}}}]}`)
+		leader := n.runner.identity("n/a.0")
+		n.runner.mu.Lock()
+		n.runner.next++
+		n.runner.live[proc.Identity{PID: n.runner.next, Start: uint64(n.runner.next), Boot: n.runner.boot}] = n.runner.live[leader]
+		n.runner.mu.Unlock()
+		n.runner.end(leader, proc.Exit{})
+		n.settle()
+		if got := n.instance("n/a.0").Reason; !strings.Contains(got, "left 1 of its processes behind") {
+			t.Errorf("reason %q", got)
+		}
+		n.wantRunning()
+	})
+}

@@ -91,8 +91,9 @@ func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Tim
 }
 
 // clear kills all that carries an instance's marker. Once its process has ended that is all of the group and session that
-// can be told to be its own, and looking for them costs one pass over the processes; before, Kill knows more.
-func (s *Supervisor) clear(id proc.Identity, marker string, ended bool) {
+// can be told to be its own, and looking for them costs one pass over the processes; before, Kill knows more. It gives how
+// many there were.
+func (s *Supervisor) clear(id proc.Identity, marker string, ended bool) (left int) {
 	targets := s.opts.Runner.Leftovers(marker)
 	if !ended {
 		targets = append(targets, id)
@@ -102,6 +103,7 @@ func (s *Supervisor) clear(id proc.Identity, marker string, ended bool) {
 			s.log.Error("cannot kill what is left of the instance", "instance", marker, "pid", t.PID, "error", err)
 		}
 	}
+	return len(targets)
 }
 
 // forget drops an instance that is not wanted any more: its own working folder, its record and its ports. Its logs stay.
