@@ -6,9 +6,10 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"stathub/state"
@@ -165,14 +166,12 @@ type link struct {
 // links guesses the addresses of a process's ports from its agent's address.
 func links(agentAddress string, ports []int) []link {
 	host := "127.0.0.1"
-	if rest, ok := strings.CutPrefix(agentAddress, "http://"); ok {
-		if i := strings.LastIndexByte(rest, ':'); i > 0 {
-			host = rest[:i]
-		}
+	if u, err := url.Parse(agentAddress); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
 	}
 	var all []link
 	for _, p := range ports {
-		all = append(all, link{p, "http://" + host + ":" + strconv.Itoa(p) + "/"})
+		all = append(all, link{p, "http://" + net.JoinHostPort(host, strconv.Itoa(p)) + "/"})
 	}
 	return all
 }

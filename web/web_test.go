@@ -116,3 +116,15 @@ func TestAgentPage(t *testing.T) {
 		t.Errorf("the process is not shown well:\n%s", body)
 	}
 }
+
+// A port is linked to the machine that has it, however the agent's address is written.
+func TestLinks(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://10.0.0.7:51025": "http://10.0.0.7:80/", "http://10.0.0.7": "http://10.0.0.7:80/", "https://n1.example/": "http://n1.example:80/",
+		"http://[fd00::1]:51025": "http://[fd00::1]:80/", "": "http://127.0.0.1:80/",
+	} {
+		if got := links(address, []int{80}); len(got) != 1 || got[0].URL != want || got[0].Port != 80 {
+			t.Errorf("%q: %+v, want %s", address, got, want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ package harness
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -174,9 +173,9 @@ func Must(t testing.TB, method, url string, body []byte, out any) {
 // Running reports whether a process is there and is not just a zombie.
 func Running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if errors.Is(err, os.ErrNotExist) || err != nil {
+	if err != nil {
 		return false
 	}
-	_, after, _ := strings.Cut(string(stat), ") ")
+	after := string(stat[strings.LastIndex(string(stat), ") ")+2:]) // a program's name may hold brackets too
 	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
 }
