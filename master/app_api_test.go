@@ -171,6 +171,7 @@ func TestChoreo(t *testing.T) {
 		t.Errorf("a bad query: %s", a.body)
 	}
 	r.want(404, "POST", "/v1/app/none/_scale", "1")
+	r.want(400, "POST", app+"/_query", "\xff\xfe")
 	r.want(404, "POST", "/v1/app/none/_query", "*")
 	r.want(404, "GET", "/v1/app/none/_scale", "")
 	r.want(404, "GET", "/v1/app/none/choreo", "")

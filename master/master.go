@@ -84,7 +84,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
 	api := httpapi.Handler(httpapi.Options{
-		Control: mind, Log: log, Gateway: httpstore.Handler(store, httpstore.Options{}),
+		Control: mind, Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done()}),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL)) }),
 	})
 	log.Info("master started", "address", "http://"+listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)

@@ -43,7 +43,7 @@ func TestStoreFaults(t *testing.T) {
 					if _, err := w.c.Scale(t.Context(), "web", 8); err != nil {
 						t.Fatal(err)
 					}
-					w.wait(time.Minute)
+					w.wait(20 * time.Second)
 					if got := w.placed("web"); total(got) != 8 {
 						t.Fatalf("after the fault: %v", got)
 					}

@@ -191,7 +191,7 @@ func unreadable(key string, err error) error {
 // the view may change without it, so there is no 304.
 func writeView(w http.ResponseWriter, r *http.Request, status int, v any, etag state.ETag) {
 	if etag != "" {
-		w.Header().Set("ETag", rest.FormatETag(etag))
+		w.Header().Set("ETag", etag.Header())
 	}
 	rest.WriteJSON(w, r, status, v, "")
 }

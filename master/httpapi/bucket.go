@@ -76,7 +76,7 @@ func (a *api) getKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer o.Body.Close()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(transferTime))
-	w.Header().Set("ETag", rest.FormatETag(o.ETag))
+	w.Header().Set("ETag", o.ETag.Header())
 	w.Header().Set("Cache-Control", "no-cache")
 	// Nothing of the bucket is served as a page: it would run with the rights of this site.
 	w.Header().Set("Content-Type", "application/octet-stream")

@@ -14,7 +14,7 @@ import (
 func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any, etag state.ETag) {
 	w.Header().Set("Cache-Control", "no-cache")
 	if etag != "" {
-		w.Header().Set("ETag", FormatETag(etag))
+		w.Header().Set("ETag", etag.Header())
 		reading := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if reading && status == http.StatusOK && noneMatch(r, etag) {
 			w.WriteHeader(http.StatusNotModified)
@@ -36,9 +36,6 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	return data, nil
 }
-
-// FormatETag gives the header form of a revision.
-func FormatETag(etag state.ETag) string { return etag.Header() }
 
 // IfNoneMatch gives the revision that the client of a GET has already, or "".
 func IfNoneMatch(r *http.Request) state.ETag {
