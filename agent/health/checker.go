@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -112,7 +113,8 @@ func refused(err error) bool {
 
 // explain says what went wrong, for people; what did not come in time is said in terms of the document.
 func explain(ctx context.Context, err error, missing string, timeout time.Duration) string {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	// A deadline reaches the connection by itself, and may do so before ctx knows.
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Sprintf("%s within %s", missing, timeout)
 	}
 	return shorten(err.Error(), maxMessage)
