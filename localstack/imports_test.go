@@ -26,6 +26,7 @@ var rules = []rule{
 	{from: "stathub/scheduler", banned: "stathub", only: []string{"stathub/state", "stathub/scheduler"}, reason: "placement is pure"},
 	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge"}, reason: "the diff is pure"},
 	{from: "stathub/agent/artifact", banned: "stathub", only: []string{"stathub/state", "stathub/agent/artifact"}, reason: "one job each"},
+	{from: "stathub/agent/health", banned: "stathub", only: []string{"stathub/state", "stathub/agent/health"}, reason: "one job each"},
 	{from: "stathub/agent/logs", banned: "stathub", only: []string{"stathub/state", "stathub/agent/logs"}, reason: "one job each"},
 	{from: "stathub/agent/proc", banned: "stathub", only: []string{"stathub/state", "stathub/agent/proc"}, reason: "what differs by system knows nothing of the agent"},
 	{from: "stathub/agent/host", banned: "stathub", only: []string{"stathub/state", "stathub/agent/host"}, reason: "what differs by system knows nothing of the agent"},

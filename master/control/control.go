@@ -69,6 +69,9 @@ type Controller struct {
 	due       map[state.Kind]bool // folders to look at
 	dirty     bool                // the picture changed since the last plan
 	plan      scheduler.Plan      // the last one
+	edits     int64               // changes by this master's API
+	planned   int64               // the edits that plan has taken in
+	replanned chan struct{}       // closed when planned grows, and replaced
 	outages   map[state.Kind]error
 	missing   map[string]string // what keeps this master from being ready, and why
 
@@ -94,9 +97,9 @@ func New(opts Options) *Controller {
 	}
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
-		said:     said{log: opts.Log, now: map[string]string{}},
-		locks:    locks{seed: maphash.MakeSeed()},
-		poke:     make(chan struct{}, 1),
+		said:  said{log: opts.Log, now: map[string]string{}},
+		locks: locks{seed: maphash.MakeSeed()},
+		poke:  make(chan struct{}, 1), replanned: make(chan struct{}),
 		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
@@ -205,8 +208,37 @@ func (c *Controller) lookAtAll() {
 func (c *Controller) replan() {
 	c.mu.Lock()
 	c.dirty = true
+	c.edits++
 	c.mu.Unlock()
 	c.wake()
+}
+
+// planWait bounds AwaitPlan: a large plan, or a bucket that is slow, must not hold up an answer.
+const planWait = 300 * time.Millisecond
+
+// AwaitPlan waits until the plan has taken in the edits that were made so far, so that statuses speak of them. It gives
+// up after a moment; then they follow later.
+func (c *Controller) AwaitPlan(ctx context.Context) {
+	timer := time.NewTimer(planWait)
+	defer timer.Stop()
+	c.mu.RLock()
+	edits := c.edits
+	c.mu.RUnlock()
+	for {
+		c.mu.RLock()
+		done, next := c.planned >= edits, c.replanned
+		c.mu.RUnlock()
+		if done {
+			return
+		}
+		select {
+		case <-next:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (c *Controller) wake() {

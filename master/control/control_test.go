@@ -58,6 +58,24 @@ func TestLifeOfAnApp(t *testing.T) {
 	})
 }
 
+// Whoever edits and asks at once is told of what was just done, not of the plan before.
+func TestAwaitPlan(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.agents(2)
+		w.deploy("web", 2)
+		w.wait(3 * time.Second)
+		for scale := 3; scale < 20; scale++ {
+			if _, err := w.c.Scale(t.Context(), "web", scale); err != nil {
+				t.Fatal(err)
+			}
+			w.c.AwaitPlan(t.Context())
+			if s := w.c.Status("web"); s.Wanted != scale || s.Placed != scale {
+				t.Fatalf("right after scaling to %d: %+v", scale, s)
+			}
+		}
+	})
+}
+
 func TestRestartReachesTheManifests(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.agents(2)

@@ -55,10 +55,15 @@ func readable[T any](f *folder[T], broken map[string]string) map[string]*T {
 
 // decide makes a plan of the picture and writes the manifests that it changes.
 func (c *Controller) decide(ctx context.Context) {
+	c.mu.RLock()
+	edits := c.edits // before the picture is taken: it has these, and perhaps more
+	c.mu.RUnlock()
 	in, etags := c.input(ctx)
 	plan := scheduler.Schedule(in)
 	c.mu.Lock()
-	c.plan = plan
+	c.plan, c.planned = plan, edits
+	close(c.replanned)
+	c.replanned = make(chan struct{})
 	c.mu.Unlock()
 	c.tellNotes(plan.Notes)
 	ids := make([]string, 0, len(plan.Manifests))

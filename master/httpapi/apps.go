@@ -45,6 +45,9 @@ func (a *api) listApps(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) writeApp(w http.ResponseWriter, r *http.Request, status int, name string, doc control.Doc[state.App]) {
+	if r.Method != http.MethodGet {
+		a.control.AwaitPlan(r.Context()) // the status speaks of what was just done
+	}
 	writeView(w, r, status, appView(name, doc, a.control.Status(name)), doc.ETag)
 }
 

@@ -67,8 +67,18 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	if created {
 		location(w, "/v1/app/%s/choreo", name)
 	}
-	writeView(w, r, written(created), a.control.Choreo(name).Value, doc.ETag)
+	a.writeChoreo(w, r, written(created), doc)
 	return nil
+}
+
+// writeChoreo answers an edit with the choreography and where it has the app run.
+func (a *api) writeChoreo(w http.ResponseWriter, r *http.Request, status int, doc control.Doc[state.Choreo]) {
+	a.control.AwaitPlan(r.Context())
+	view := *doc.Value
+	if now := a.control.Choreo(view.App).Value; now != nil {
+		view.Dist = now.Dist
+	}
+	writeView(w, r, status, &view, doc.ETag)
 }
 
 func decodeChoreo(name string, data []byte, old *state.Choreo) (*state.Choreo, error) {
@@ -106,7 +116,7 @@ func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeView(w, r, http.StatusOK, a.control.Choreo(param(r, "name")).Value, doc.ETag)
+	a.writeChoreo(w, r, http.StatusOK, doc)
 	return nil
 }
 
@@ -130,7 +140,7 @@ func (a *api) query(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeView(w, r, http.StatusOK, a.control.Choreo(param(r, "name")).Value, doc.ETag)
+	a.writeChoreo(w, r, http.StatusOK, doc)
 	return nil
 }
 
