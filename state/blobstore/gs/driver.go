@@ -88,14 +88,25 @@ func upload(ctx context.Context, o *storage.ObjectHandle, name string, body io.R
 	w.ChunkSize = 0
 	w.ContentType = objstore.ContentType(name)
 	if _, err := io.Copy(w, body); err != nil {
-		cancel() // before Close, which would make an object of what was sent so far
-		w.Close()
+		abort(w, cancel)
 		return "", err
 	}
 	if err := w.Close(); err != nil {
 		return "", err
 	}
 	return etagOf(w.Attrs().Generation), nil
+}
+
+// abort ends an upload without an object. Close makes an object of what was sent so far, unless the writer has taken notice
+// of the end of its context, which is when it refuses to be written to.
+func abort(w *storage.Writer, cancel context.CancelFunc) {
+	cancel()
+	for {
+		if _, err := w.Write([]byte{0}); err != nil {
+			break
+		}
+	}
+	w.Close()
 }
 
 func (d *driver) Delete(ctx context.Context, name string, ifMatch state.ETag) error {

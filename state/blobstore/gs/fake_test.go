@@ -98,10 +98,11 @@ func readUpload(r *http.Request) (name, mediaType string, data []byte, err error
 		return "", "", nil, err
 	}
 	if data, err = io.ReadAll(p); err == nil {
-		_, err = m.NextPart() // the closing boundary, which an aborted upload lacks
+		_, err = m.NextPart() // the closing boundary
 	}
 	if err == io.EOF {
-		err = nil
+		// The client's library writes that boundary even when it gives up: only the end of the request itself tells.
+		_, err = io.Copy(io.Discard, r.Body)
 	}
 	return r.URL.Query().Get("name"), p.Header.Get("Content-Type"), data, err
 }
