@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -157,14 +156,18 @@ func (l *local) childPID(t *testing.T, role string) int {
 	t.Helper()
 	found := 0
 	harness.Within(t, 10*time.Second, func() error {
-		out, err := exec.Command("ps", "-o", "pid=,args=", "--ppid", strconv.Itoa(l.Cmd.Process.Pid)).Output()
+		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", l.Cmd.Process.Pid))
 		if err != nil {
 			return err
 		}
-		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, " "+role+" ") {
-				found, err = strconv.Atoi(strings.Fields(line)[0])
-				return err
+		for _, list := range lists {
+			pids, _ := os.ReadFile(list) // a thread may end meanwhile
+			for _, pid := range strings.Fields(string(pids)) {
+				args, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+				if slices.Contains(strings.Split(string(args), "\x00"), role) {
+					found, err = strconv.Atoi(pid)
+					return err
+				}
 			}
 		}
 		return fmt.Errorf("no child in the role %s", role)
