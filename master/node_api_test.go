@@ -114,6 +114,9 @@ func TestProxyToTheAgent(t *testing.T) {
 		t.Errorf("the agent got %q", got)
 	}
 	r.want(200, "GET", "/v1/node/n1/proc/7/_stderr", "")
+	if got := r.want(200, "GET", "/v1/node/n1/proc/7/_health", "").body; got != "GET /v1/proc/7/_health " {
+		t.Errorf("the agent got %q", got)
+	}
 	if got := r.want(200, "POST", "/v1/node/n1/proc/7/_kill", `{"signal": 9}`).body; got != `POST /v1/proc/7/_kill {"signal": 9}` {
 		t.Errorf("the agent got %q", got)
 	}

@@ -37,6 +37,7 @@ type Have struct {
 	State    state.InstanceState // "" counts as Stopped
 	Reason   string              // of the state
 	Spec     string              // what its process, or its last try, was made from; "" is unknown
+	Failing  string              // not empty: why its process, which runs, is to be replaced by a new one
 	Failures int                 // ends in a row, each before state.GoodRunning of running
 	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
 }
@@ -54,10 +55,11 @@ type Kind string
 
 // The kinds of actions.
 const (
-	Start  Kind = "start"  // make a process; there is none
-	Stop   Kind = "stop"   // end the process, or the try to make one
-	Forget Kind = "forget" // drop all that is kept of an instance that has no process
-	Settle Kind = "settle" // take State and Reason; nothing is done
+	Start   Kind = "start"   // make a process; there is none
+	Stop    Kind = "stop"    // end the process, or the try to make one
+	Replace Kind = "replace" // end the process, which counts as a failed end of it; the restart policy says what follows
+	Forget  Kind = "forget"  // drop all that is kept of an instance that has no process
+	Settle  Kind = "settle"  // take State and Reason; nothing is done
 )
 
 // Action is one thing to do for one instance, and why.
@@ -122,7 +124,7 @@ func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Ti
 		return Action{}, time.Time{}
 	case !desired.Known, have.State == state.Stopping:
 		return Action{}, time.Time{}
-	case desired.Unsure && (want == nil || active(have.State)):
+	case desired.Unsure && (want == nil || active(have.State) && have.Failing == ""):
 		return Action{}, time.Time{}
 	case want == nil && active(have.State):
 		return Action{Kind: Stop, ID: id, Reason: "no longer in the manifest"}, time.Time{}
@@ -130,8 +132,13 @@ func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Ti
 		return Action{Kind: Forget, ID: id, Reason: "no longer in the manifest"}, time.Time{}
 	case active(have.State):
 		// An unknown spec is not a changed one: unsure means hands off (law 4).
-		if have.Spec != "" && have.Spec != want.Spec && want.Hold == "" {
+		changed := have.Spec != "" && have.Spec != want.Spec
+		switch {
+		case want.Hold != "":
+		case changed && !desired.Unsure:
 			return Action{Kind: Stop, ID: id, Reason: "its specification changed"}, time.Time{}
+		case have.Failing != "" && !changed:
+			return Action{Kind: Replace, ID: id, Reason: have.Failing}, time.Time{}
 		}
 		return Action{}, time.Time{}
 	case want.Hold != "":

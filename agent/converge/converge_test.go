@@ -34,6 +34,12 @@ func TestOne(t *testing.T) {
 		{name: "new", want: &Want{Spec: "a"}, kind: Start},
 		{name: "runs as wanted", want: &Want{Spec: "a"}, have: &Have{State: state.Running, Spec: "a"}},
 		{name: "unhealthy is no reason", want: &Want{Spec: "a"}, have: &Have{State: state.Unhealthy, Spec: "a"}},
+		{name: "failing is replaced", want: &Want{Spec: "a"}, have: &Have{State: state.Unhealthy, Spec: "a", Failing: "x"}, kind: Replace},
+		{name: "failing, but changed", want: &Want{Spec: "b"}, have: &Have{State: state.Unhealthy, Spec: "a", Failing: "x"}, kind: Stop},
+		{name: "failing, but unlisted", have: &Have{State: state.Unhealthy, Spec: "a", Failing: "x"}, kind: Stop},
+		{name: "failing and stopping", want: &Want{Spec: "a"}, have: &Have{State: state.Stopping, Spec: "a", Failing: "x"}},
+		{name: "failing under a hold", want: &Want{Spec: "a", Hold: "scheduled"}, have: &Have{State: state.Running, Spec: "a", Failing: "x"}},
+		{name: "failing without a manifest", blank: true, want: &Want{Spec: "a"}, have: &Have{State: state.Running, Spec: "a", Failing: "x"}},
 		{name: "changed spec", want: &Want{Spec: "b"}, have: &Have{State: state.Running, Spec: "a"}, kind: Stop},
 		{name: "changed spec while fetching", want: &Want{Spec: "b"}, have: &Have{State: state.Fetching, Spec: "a"}, kind: Stop},
 		{name: "unknown spec: hands off", want: &Want{Spec: "b"}, have: &Have{State: state.Running}},
@@ -167,7 +173,12 @@ func (w *world) carryOut(d Desired, plan Plan) {
 			if want := d.Wants[a.ID]; !d.Halt && want != nil && (h.Spec == "" || h.Spec == want.Spec) {
 				w.t.Fatalf("%s is stopped although nothing changed", a.ID)
 			}
-			h.State, h.Ended, h.Failures = state.Stopping, nil, 0
+			h.State, h.Ended, h.Failures, h.Failing = state.Stopping, nil, 0, ""
+		case Replace:
+			if h.Failing == "" || w.procs[a.ID] == 0 {
+				w.t.Fatalf("%s is replaced though nothing is wrong with it", a.ID)
+			}
+			h.State = state.Stopping
 		case Settle:
 			h.State, h.Reason = a.State, a.Reason
 		case Forget:
@@ -193,10 +204,18 @@ func (w *world) turn(id string) {
 			w.end(id, false)
 		}
 	case state.Running:
+		if rapid.Bool().Draw(w.t, "fails its check") {
+			h.Failing = "check"
+			return
+		}
 		w.end(id, true)
 	case state.Stopping:
 		w.procs[id] = 0
 		h.State, h.Reason = state.Stopped, ""
+		if h.Failing != "" {
+			h.Ended, h.Failing = &End{At: w.now, Failed: true, Started: true, What: h.Failing}, ""
+			h.Failures++
+		}
 	}
 }
 
@@ -205,7 +224,7 @@ func (w *world) end(id string, started bool) {
 	ran := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(w.t, "ran")
 	h.Failures = Failures(h.Failures, ran)
 	h.Ended = &End{At: w.now, Started: started, Failed: rapid.Bool().Draw(w.t, "failed") || !started, What: "an end"}
-	h.State, w.procs[id] = state.Stopped, 0
+	h.State, h.Failing, w.procs[id] = state.Stopped, "", 0
 }
 
 func drawDesired(t *rapid.T) Desired {
@@ -349,5 +368,16 @@ func TestUnsureStopsAndForgetsNothing(t *testing.T) {
 	desired.Unsure = false
 	if plan := Diff(desired, observed, now); len(plan.Actions) != 4 {
 		t.Errorf("once it is known: %+v", plan)
+	}
+}
+
+// An old copy of the manifest stops nothing, but it guards what it knows.
+func TestUnsureReplacesWhatFails(t *testing.T) {
+	d := Desired{Known: true, Unsure: true, Wants: map[string]*Want{"n/a.0": {Spec: "a"}}}
+	for spec, want := range map[string]Kind{"a": Replace, "b": ""} {
+		got, _ := One(d, "n/a.0", &Have{State: state.Unhealthy, Spec: spec, Failing: "x"}, t0)
+		if got.Kind != want {
+			t.Errorf("spec %s: %q, want %q", spec, got.Kind, want)
+		}
 	}
 }

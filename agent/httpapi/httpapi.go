@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 
+	"stathub/agent/health"
 	"stathub/state"
 	"stathub/web/rest"
 )
@@ -20,6 +21,9 @@ type Supervisor interface {
 	Kill(ctx context.Context, pid int, signal int) error
 	// LogPath is the file of an instance's "stdout" or "stderr", which may not exist yet.
 	LogPath(pid int, stream string) (string, error)
+	// Health is each health check of the instance whose process pid is, with its last results; empty without checks. No such
+	// instance is code NotFound.
+	Health(pid int) ([]health.Status, error)
 	// Manifest is the last good one, nil when there never was any, and what is wrong with a newer one.
 	Manifest() (*state.Manifest, state.ManifestStatus)
 }
@@ -47,6 +51,7 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "POST", Path: "/v1/proc/{pid}/_kill", Handler: a.kill},
 		{Method: "GET", Path: "/v1/proc/{pid}/_stdout", Handler: a.stdout},
 		{Method: "GET", Path: "/v1/proc/{pid}/_stderr", Handler: a.stderr},
+		{Method: "GET", Path: "/v1/proc/{pid}/_health", Handler: a.procHealth},
 		{Method: "GET", Path: "/v1/manifest", Handler: a.manifest},
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
@@ -114,13 +119,13 @@ func (a *api) manifest(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// health is the answer of the probes when all is well.
-type health struct {
+// probed is the answer of the probes when all is well.
+type probed struct {
 	Status string `json:"status"`
 }
 
 func (a *api) healthz(w http.ResponseWriter, r *http.Request) error {
-	rest.WriteJSON(w, r, http.StatusOK, health{"ok"}, "")
+	rest.WriteJSON(w, r, http.StatusOK, probed{"ok"}, "")
 	return nil
 }
 
@@ -130,6 +135,6 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
 			return state.Errorf(state.Unavailable, "", "not ready: %w", err)
 		}
 	}
-	rest.WriteJSON(w, r, http.StatusOK, health{"ready"}, "")
+	rest.WriteJSON(w, r, http.StatusOK, probed{"ready"}, "")
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"stathub/agent/health"
 	"stathub/state"
 	"stathub/web/rest"
 )
@@ -59,6 +60,16 @@ func (f *fakeSupervisor) LogPath(pid int, stream string) (string, error) {
 		return "", state.Errorf(state.NotFound, "", "no instance has process %d", pid)
 	}
 	return filepath.Join(f.dir, stream+".log"), nil
+}
+
+func (f *fakeSupervisor) Health(pid int) ([]health.Status, error) {
+	if pid != 42 {
+		return nil, state.Errorf(state.NotFound, "", "no instance has process %d", pid)
+	}
+	if f.noApps {
+		return []health.Status{}, nil
+	}
+	return []health.Status{{Protocol: health.TCP, Target: "127.0.0.1:8080", Health: state.HealthHealthy, MaxFailures: 3}}, nil
 }
 
 func (f *fakeSupervisor) Manifest() (*state.Manifest, state.ManifestStatus) {
@@ -195,6 +206,8 @@ func TestErrors(t *testing.T) {
 		{"POST", "/v1/proc/42/_kill", `{"signal": 65}`, 422},
 		{"POST", "/v1/proc/42/_kill", `{"pid": 1}`, 422},
 		{"POST", "/v1/proc/42/_kill", strings.Repeat(" ", killBody+1), 413},
+		{"GET", "/v1/proc/43/_health", "", 404},
+		{"GET", "/v1/proc/x/_health", "", 400},
 		{"GET", "/v1/proc/43/_stdout", "", 404},
 		{"GET", "/v1/proc/x/_stderr", "", 400},
 		{"GET", "/v1/proc/42/_stdout?tail=-1", "", 400},
@@ -337,5 +350,18 @@ func TestFollow(t *testing.T) {
 	close(stop)
 	if text, err := io.ReadAll(b); err != nil || len(text) > 0 {
 		t.Fatalf("%q, %v", text, err)
+	}
+}
+
+func TestHealthOfAProcess(t *testing.T) {
+	sv := &fakeSupervisor{}
+	h := Handler(sv, nil, Options{Secure: rest.SecureOptions{Loopback: true}})
+	checks := decode[[]health.Status](t, ask(h, "GET", "/v1/proc/42/_health", ""), 200)
+	if len(checks) != 1 || checks[0].Target != "127.0.0.1:8080" || checks[0].Health != state.HealthHealthy || checks[0].MaxFailures != 3 {
+		t.Errorf("%+v", checks)
+	}
+	sv.noApps = true
+	if body := ask(h, "GET", "/v1/proc/42/_health", "").Body.String(); strings.TrimSpace(body) != "[]" {
+		t.Errorf("without checks: %s", body)
 	}
 }

@@ -38,6 +38,21 @@ func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
 	return state.Errorf(state.NotFound, "", "no instance of this node has process %d", pid)
 }
 
+// procHealth shows each health check of a process with its last results.
+func (a *api) procHealth(w http.ResponseWriter, r *http.Request) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	checks, err := a.sv.Health(pid)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	rest.WriteJSON(w, r, http.StatusOK, checks, "")
+	return nil
+}
+
 func pidOf(r *http.Request) (int, error) {
 	text := chi.URLParam(r, "pid")
 	pid, err := strconv.Atoi(text)

@@ -105,6 +105,7 @@ func ours(node, id string) bool {
 // fromEnv takes from a process's own environment what no record tells.
 func fromEnv(i *instance, env map[string]string) {
 	i.gen = generation(env)
+	i.startedAt = time.Time{} // of another process
 	i.have.Spec, i.have.Ended, i.artifacts, i.ports = env[SpecEnv], nil, nil, nil
 	for n := 1; ; n++ {
 		port, err := strconv.Atoi(env["PORT_"+strconv.Itoa(n)])

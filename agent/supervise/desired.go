@@ -65,6 +65,9 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 		}
 	}
 	s.convergeAll()
+	for _, i := range s.instances {
+		s.watchHealth(i)
+	}
 }
 
 // Manifest gives the manifest that is followed, nil if there never was one, and what is wrong with a newer one. The

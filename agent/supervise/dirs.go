@@ -20,7 +20,7 @@ func (s *Supervisor) makeDirs(t try) (dir string, err error) {
 	case dir == "" || filepath.IsLocal(dir):
 		own := s.paths.work(t.app, t.n)
 		err = makeOwn(own, dir, user)
-		dir = filepath.Join(own, dir)
+		dir = s.paths.workDir(t.app, t.n, dir)
 	default:
 		return "", fmt.Errorf("cannot use workingDirectory %q: a relative one must stay inside the instance's own folder", dir)
 	}

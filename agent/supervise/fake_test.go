@@ -108,6 +108,12 @@ func (f *fakeRunner) Signal(id proc.Identity, sig int) error {
 	return nil
 }
 
+func (f *fakeRunner) sent() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]int(nil), f.signals...)
+}
+
 func (f *fakeRunner) Kill(id proc.Identity) error { return f.Signal(id, 9) }
 
 func (f *fakeRunner) Leftovers(marker string) (all []proc.Identity) {

@@ -30,6 +30,9 @@ type instance struct {
 	blockedBy string // the instance that holds a port which this one needs
 	logged    string // the last failure that was logged
 
+	health state.Health // "" counts as unknown
+	watch  *watch       // of its process's health; nil without checks
+
 	killSignal  int
 	killTimeout time.Duration
 }
@@ -70,6 +73,8 @@ func (s *Supervisor) execute(a converge.Action) {
 		s.start(i)
 	case converge.Stop:
 		s.stop(i, a.Reason)
+	case converge.Replace:
+		s.replace(i)
 	case converge.Forget:
 		s.forget(i)
 	case converge.Settle:
@@ -113,6 +118,7 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 		return
 	}
 	s.convergeOne(i.id) // the manifest may have changed while it started
+	s.watchHealth(i)
 }
 
 func (s *Supervisor) startFailed(i *instance, r launched) {
@@ -153,21 +159,27 @@ func (s *Supervisor) exited(e proc.Exited) {
 	delete(s.byProc, e.ID)
 	delete(s.unwatched, e.ID)
 	close(i.ended)
+	watch := i.unwatch()
 	exit := state.Exit{Code: e.Exit.Code, Signal: e.Exit.Signal, At: e.Exit.At.UTC(), Reason: e.Exit.String()}
 	if !e.Exit.Known || exit.Signal != 0 {
 		exit.Code = -1
+	}
+	if i.have.Failing != "" {
+		exit.Reason = i.have.Failing + "; then " + exit.Reason
 	}
 	i.lastExit = &exit
 	if i.have.State == state.Stopping {
 		s.log.Info("stopped", "instance", i.id, "pid", e.ID.PID, "exit", exit.Reason)
 		return // the stop's own effect goes on
 	}
+	i.have.Failing = ""
 	i.have.Failures = converge.Failures(i.have.Failures, e.Exit.At.Sub(i.startedAt))
 	failed := !e.Exit.Known || exit.Signal != 0 || exit.Code != 0
 	i.have.Ended = &converge.End{At: e.Exit.At, Failed: failed, Started: true, What: exit.Reason}
 	i.set(state.Stopping, "clearing up after its end")
 	s.logOnce(i, "ended", exit.Reason)
 	s.work.Go(func() {
+		watch.wait() // what a check runs is not the instance's to leave behind
 		left := s.clear(e.ID, i.id, true)
 		s.post(func() {
 			if end := i.have.Ended; left > 0 && exit.Signal == 0 && end != nil && i.have.State == state.Stopping {
@@ -185,7 +197,11 @@ func (s *Supervisor) stopped(i *instance, gen int64) {
 	if i.gen != gen || i.have.State != state.Stopping {
 		return
 	}
-	i.proc, i.ended = proc.Identity{}, nil
+	i.proc, i.ended, i.watch, i.health = proc.Identity{}, nil, nil, ""
+	if i.have.Failing != "" {
+		i.have.Ended = &converge.End{At: time.Now(), Failed: true, Started: true, What: i.have.Failing}
+		i.have.Failing = ""
+	}
 	i.set(state.Stopped, "")
 	s.convergeOne(i.id)
 	s.keep(i)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stathub/agent/artifact"
+	"stathub/agent/health"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -53,6 +54,7 @@ type Options struct {
 	StopOnExit bool            // the processes end with the agent, each within its own time to stop
 	Hurry      <-chan struct{} // closed: at such an end they are killed now; nil: never
 
+	Check   health.Check                             // runs one health check; default a health.Checker's
 	Environ []string                                 // what processes inherit, STATHUB_ variables left out; default os.Environ()
 	Log     *slog.Logger                             // default slog.Default()
 	Jitter  func() float64                           // 0 to 1, spreads polls; default random
@@ -67,6 +69,9 @@ func (o Options) withDefaults() Options {
 	o.Poll = positive(o.Poll, 5*time.Second)
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)
 	o.Deadline = positive(o.Deadline, 30*time.Second)
+	if o.Check == nil {
+		o.Check = health.NewChecker(health.Options{}).Check
+	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}

@@ -27,6 +27,14 @@ func (p paths) log(app string, n int, stream string) string {
 	return filepath.Join(p.logs(app, n), stream+".log")
 }
 
+// workDir is where an instance runs whose app has the workingDirectory dir.
+func (p paths) workDir(app string, n int, dir string) string {
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(p.work(app, n), dir)
+}
+
 func folder(app string, n int) string { return app + "." + strconv.Itoa(n) }
 
 // make creates what must be there before anything runs.

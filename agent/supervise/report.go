@@ -37,7 +37,7 @@ func (s *Supervisor) snapshot() (state.Report, []proc.Identity) {
 	for _, i := range all {
 		v := state.Instance{
 			ID: i.id, App: i.app, N: i.n, Spec: i.have.Spec, PID: i.proc.PID, Ports: slices.Clone(i.ports), State: i.have.State,
-			Reason: i.have.Reason, Health: state.HealthUnknown, Restarts: i.restarts, Artifacts: slices.Clone(i.artifacts),
+			Reason: i.have.Reason, Health: cmp.Or(i.health, state.HealthUnknown), Restarts: i.restarts, Artifacts: slices.Clone(i.artifacts),
 		}
 		if i.lastExit != nil {
 			exit := *i.lastExit

@@ -52,7 +52,7 @@ func (s *Supervisor) start(i *instance) {
 		i.restarts++
 	}
 	i.gen++
-	i.have.Spec, i.have.Ended, i.blockedBy = want.Spec, nil, ""
+	i.have.Spec, i.have.Ended, i.have.Failing, i.blockedBy = want.Spec, nil, "", ""
 	i.killSignal, i.killTimeout = spec.app.KillSignal, spec.app.KillTimeout()
 	i.set(state.Starting, "")
 	if len(spec.app.URIs) > 0 {

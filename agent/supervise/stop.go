@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"stathub/agent/converge"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -16,13 +17,27 @@ func (s *Supervisor) stop(i *instance, reason string) {
 		i.cancel() // the try's own end brings the rest
 		return
 	}
-	i.have.Ended, i.have.Failures = nil, 0
-	i.set(state.Stopping, reason)
+	i.have.Ended, i.have.Failing, i.have.Failures = nil, "", 0
 	s.log.Info("stopping", "instance", i.id, "pid", i.proc.PID, "reason", reason)
+	s.quitting(i, reason)
+}
+
+// replace ends the process of an instance that is failing, which counts as a failed end of it.
+func (s *Supervisor) replace(i *instance) {
+	i.have.Failures = converge.Failures(i.have.Failures, i.watch.good(time.Now()))
+	s.logOnce(i, "killing", i.have.Failing)
+	s.quitting(i, i.have.Failing)
+}
+
+// quitting ends the process of an instance, checks first.
+func (s *Supervisor) quitting(i *instance, reason string) {
+	i.set(state.Stopping, reason)
 	s.keep(i)
+	watch := i.unwatch()
 	id, marker, gen, ended := i.proc, i.id, i.gen, i.ended
 	signal, timeout := i.killSignal, i.killTimeout
 	s.work.Go(func() {
+		watch.wait()
 		if s.quit(s.ctx, id, marker, signal, timeout, ended) {
 			s.post(func() { s.stopped(i, gen) })
 		}

@@ -161,6 +161,9 @@ func (s *Supervisor) end() {
 		last.Known = false
 	}
 	s.desired, s.ending = &last, true
+	for _, i := range s.instances {
+		i.unwatch()
+	}
 	stop := make(chan struct{})
 	if last.Halt && s.opts.Hurry != nil {
 		s.work.Go(func() {

@@ -99,6 +99,7 @@ func (a *api) routes() []rest.Route {
 		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_kill", Handler: a.toAgent("_kill")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stdout", Handler: a.toAgent("_stdout")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stderr", Handler: a.toAgent("_stderr")},
+		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_health", Handler: a.toAgent("_health")},
 		{Method: get, Path: "/v1/proc", Handler: a.allProcs},
 
 		{Method: get, Path: "/v1/bucket", Handler: a.listBucket},
