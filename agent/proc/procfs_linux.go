@@ -66,13 +66,16 @@ func parseStat(data []byte) (stat, error) {
 }
 
 // readProc reads a file of /proc, which has no size to go by. It spares the poller that os.ReadFile brings along.
-func readProc(path string) ([]byte, error) {
+func readProc(path string) ([]byte, error) { return readProcInto(path, make([]byte, 0, 1024)) }
+
+// readProcInto is readProc with a buffer to start with. What it gives may lie in it.
+func readProcInto(path string, buf []byte) ([]byte, error) {
 	fd, err := openRetry(path)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, 0, 1024)
+	buf = buf[:0]
 	for {
 		buf = slices.Grow(buf, 512)
 		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
@@ -117,7 +120,14 @@ func readStat(pid int) (stat, error) {
 // for processes that may not be looked into.
 func readEnv(pid int) []string {
 	data, err := readProc(procPath(pid, "environ"))
-	if err != nil || len(data) == 0 {
+	if err != nil {
+		return nil
+	}
+	return splitEnv(data)
+}
+
+func splitEnv(data []byte) []string {
+	if len(data) == 0 {
 		return nil
 	}
 	return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")

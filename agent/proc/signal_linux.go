@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -233,22 +234,24 @@ func byAge(a, b Identity) int {
 	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID))
 }
 
-// marked calls visit for every living process but this one that has an environment.
+// marked calls visit for every living process but this one whose environment has a marker. The restart of an instance
+// waits for this pass: it costs one look at each process, and a second one only at those that are somebody's instance.
 func (r *Runner) marked(visit func(stat, []string)) error {
 	pids, err := listPIDs()
 	if err != nil {
 		return fmt.Errorf("cannot list processes: %w", err)
 	}
+	buf, sign := make([]byte, 0, 32<<10), []byte(MarkerEnv+"=")
 	for _, pid := range pids {
 		if pid <= 1 || pid == os.Getpid() {
 			continue
 		}
-		env := readEnv(pid)
-		if len(env) == 0 {
+		data, err := readProcInto(procPath(pid, "environ"), buf)
+		if err != nil || !bytes.Contains(data, sign) {
 			continue
 		}
 		if s, err := readStat(pid); err == nil && !s.dead() {
-			visit(s, env)
+			visit(s, splitEnv(data))
 		}
 	}
 	return nil
