@@ -64,6 +64,7 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 			i.killSignal, i.killTimeout = from.app.KillSignal, from.app.KillTimeout()
 		}
 	}
+	s.boundsDue = true
 	s.convergeAll()
 	for _, i := range s.instances {
 		s.watchHealth(i)

@@ -29,6 +29,7 @@ type instance struct {
 	lastExit  *state.Exit
 	blockedBy string // the instance that holds a port which this one needs
 	logged    string // the last failure that was logged
+	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
 	health state.Health // "" counts as unknown
 	watch  *watch       // of its process's health; nil without checks
@@ -87,6 +88,7 @@ func (s *Supervisor) newInstance(id string) *instance {
 	i := &instance{id: id, killSignal: state.DefaultKillSignal, killTimeout: state.DefaultKillTimeout}
 	_, i.app, i.n, _ = parseID(id)
 	s.instances[id], s.observed[id] = i, &i.have
+	s.boundsDue = true
 	return i
 }
 

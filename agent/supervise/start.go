@@ -107,6 +107,7 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 		errors.As(err, &busy)
 		return launched{err: err, blockedBy: busy.holder()}
 	}
+	s.prepareLogs(t)
 	args, env := s.environment(t, r.ports)
 	argv, err := s.opts.ToArgv(app.ToProcess, args)
 	if err != nil {

@@ -142,6 +142,7 @@ func (s *Supervisor) forgotten(i *instance, gen int64) {
 	s.runs.remove(i)
 	delete(s.instances, i.id)
 	delete(s.observed, i.id)
+	s.boundsDue = true
 	s.changed()
 	for _, other := range s.instances {
 		if other.blockedBy == i.id && !other.trying() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stathub/agent/converge"
+	"stathub/agent/logs"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -26,6 +27,7 @@ type Supervisor struct {
 	ports *portTable
 	runs  *recorder
 	usage *sampler
+	logs  *logs.Keeper
 	forks chan struct{} // bounds the forks at one time
 
 	events chan func() // to be called by the loop
@@ -46,6 +48,7 @@ type Supervisor struct {
 	byProc    map[proc.Identity]*instance
 	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
 	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
+	boundsDue bool                        // the bounds of the output are to be told again
 	ending    bool                        // no manifest is followed any more
 	wake      time.Time
 	status    state.ManifestStatus
@@ -58,6 +61,9 @@ func New(o Options) *Supervisor {
 	o = o.withDefaults()
 	p := paths{o.Dir}
 	return &Supervisor{
+		logs: logs.NewKeeper(func(path string, err error) {
+			o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
+		}),
 		opts: o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
 		forks:  make(chan struct{}, 8),
@@ -92,6 +98,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	remote.Go(func() { s.refreshFacts(ctx) })
 	reports := newReporter(s)
 	remote.Go(func() { reports.run(ctx) })
+	remote.Go(func() { s.logs.Run(effects) }) // the last to end: what is stopped says much
 
 	s.loop(ctx)
 	s.end()
@@ -132,6 +139,9 @@ func (s *Supervisor) step(stop <-chan struct{}) bool {
 		s.convergeAll()
 	case <-stop:
 		return false
+	}
+	if s.boundsDue {
+		s.boundLogs()
 	}
 	return true
 }

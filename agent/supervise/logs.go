@@ -1,0 +1,46 @@
+package supervise
+
+import (
+	"stathub/agent/logs"
+	"stathub/state"
+)
+
+// streams are the files of an instance's output (paths.log).
+var streams = [...]string{"stdout", "stderr"}
+
+// maxLog is how many bytes are kept of each stream of an app's instances.
+func maxLog(a *state.App) int64 {
+	if a.Logs != nil && a.Logs.MaxBytes > 0 {
+		return int64(a.Logs.MaxBytes)
+	}
+	return logs.DefaultMaxBytes
+}
+
+// boundLogs tells the keeper which files to bound. What was adopted is not touched before a manifest says how much is
+// wanted: nobody gets back what was dropped. What is no longer in the manifest keeps its bound while it stops.
+func (s *Supervisor) boundLogs() {
+	s.boundsDue = false
+	limits := make([]logs.Limit, 0, len(streams)*len(s.instances))
+	for id, i := range s.instances {
+		if from := s.desired.specs[id]; from != nil {
+			i.maxLog = maxLog(from.app)
+		}
+		if i.maxLog == 0 {
+			continue
+		}
+		for _, stream := range streams {
+			limits = append(limits, logs.Limit{Path: s.paths.log(i.app, i.n, stream), MaxBytes: i.maxLog})
+		}
+	}
+	s.logs.Set(limits)
+}
+
+// prepareLogs makes the files of an instance fit for a new writer. A program does not wait for its log to be in order.
+func (s *Supervisor) prepareLogs(t try) {
+	for _, stream := range streams {
+		path := s.paths.log(t.app, t.n, stream)
+		if err := logs.Prepare(path, maxLog(t.spec.app)); err != nil {
+			s.log.Warn("cannot move old output away", "instance", t.id, "file", path, "error", err)
+		}
+	}
+}
