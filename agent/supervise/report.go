@@ -76,7 +76,7 @@ const (
 	reportEvery    = time.Second      // on average, while things keep changing
 	reportBurst    = 20 * time.Second // worth of writes may come at once
 	settleAfter    = time.Second      // a program that a script executes has its own name and children by then
-	usageEvery     = time.Minute      // changes of use alone are not told more often
+	usageEvery     = time.Minute      // changes of use alone are not told more often; the bucket is looked at as often
 	reportRetry    = 5 * time.Second  // after a write that failed
 	lastReport     = 3 * time.Second  // for the one at the end
 )
@@ -108,6 +108,7 @@ func (p *reporter) run(ctx context.Context) {
 			default:
 			}
 		case <-usage.C:
+			p.look(ctx)
 		case <-retry:
 		case <-settled:
 			settled, whole = nil, true
@@ -183,7 +184,7 @@ const reportTries = 5
 func (p *reporter) put(ctx context.Context, r state.Report) (err error) {
 	for range reportTries {
 		if !p.known {
-			if err = p.read(ctx); err != nil {
+			if err = p.read(ctx, ""); err != nil {
 				return err
 			}
 		}
@@ -200,10 +201,24 @@ func (p *reporter) put(ctx context.Context, r state.Report) (err error) {
 	return err
 }
 
-// read learns the revision in the bucket, and the members that a newer agent put there. One that cannot be read as a
+// look finds out whether the report in the bucket is still the one that was written: somebody may have removed it, put an
+// old bucket in its place, or forgotten the node. What is not is written again.
+func (p *reporter) look(ctx context.Context) {
+	if p.written == nil || !p.known {
+		return // it is to be written anyway
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
+	defer cancel()
+	// A bucket that does not answer says nothing; the heartbeat tells of it.
+	if p.read(ctx, p.etag) == nil {
+		p.written = nil
+	}
+}
+
+// read learns the revision in the bucket if it is not the known one, else NotModified, and the members that a newer agent put there. One that cannot be read as a
 // report is the agent's own to replace.
-func (p *reporter) read(ctx context.Context) error {
-	data, entry, err := state.Read(ctx, p.s.opts.Store, p.key, "", state.MaxDocument)
+func (p *reporter) read(ctx context.Context, known state.ETag) error {
+	data, entry, err := state.Read(ctx, p.s.opts.Store, p.key, known, state.MaxDocument)
 	if code := state.CodeOf(err); err != nil && code != state.NotFound && code != state.TooLarge {
 		return err
 	}

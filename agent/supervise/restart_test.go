@@ -209,3 +209,49 @@ func TestStraysAreTold(t *testing.T) {
 		n.wantRunning()
 	})
 }
+
+// The report comes back within a minute, whoever took it away; to look costs one GET a minute, and no PUT.
+func TestVanishedReportComesBack(t *testing.T) {
+	tests := map[string]func(n *node){
+		"deleted":        func(n *node) { _ = n.store.Delete(n.t.Context(), "reports/n.json", "") },
+		"an old one":     func(n *node) { n.put("reports/n.json", `{"node":"n","instances":[],"future":1}`) },
+		"garbage":        func(n *node) { n.put("reports/n.json", "{") },
+		"left as it was": func(*node) {},
+		"while store dies": func(n *node) {
+			_ = n.store.Delete(n.t.Context(), "reports/n.json", "")
+			n.store.Fail(func(string, string) error { return state.Errorf(state.Unavailable, "", "no bucket") })
+			time.Sleep(3 * time.Minute)
+			n.store.Fail(nil)
+		},
+	}
+	for name, harm := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t)
+				n.opts.Poll, n.opts.Heartbeat = 1000*time.Hour, 1000*time.Hour
+				n.put("manifests/n.json", onlyA)
+				n.start()
+				defer func() { n.stop() }()
+				time.Sleep(2 * time.Minute)
+				n.settle()
+				before := n.store.Counts()
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				after := n.store.Counts()
+				if gets, puts := after["get"]-before["get"], after["put"]-before["put"]; gets != 10 || puts != 0 {
+					t.Errorf("10 idle minutes cost %d gets, %d puts", gets, puts)
+				}
+				harm(n)
+				time.Sleep(time.Minute)
+				n.settle()
+				if got := n.instance("n/a.0"); got.State != state.Running {
+					t.Errorf("reported %+v", got)
+				}
+				if got := string(n.stored().Extra); name == "an old one" && !strings.Contains(got, "future") {
+					t.Errorf("the unknown member is lost: %q", got)
+				}
+				n.wantRunning("n/a.0")
+			})
+		})
+	}
+}

@@ -430,7 +430,7 @@ func TestReportIsWrittenOnChangeOnly(t *testing.T) {
 			t.Errorf("%d reports without a change", writes)
 		}
 		after := n.store.Counts()
-		if gets, puts := after["get"]-before["get"], after["put"]-before["put"]; gets > 301 || puts > 61 || after["list"] != before["list"] {
+		if gets, puts := after["get"]-before["get"], after["put"]-before["put"]; gets > 311 || puts > 61 || after["list"] != before["list"] {
 			t.Errorf("10 idle minutes cost %d gets, %d puts", gets, puts)
 		}
 		n.runner.end(n.runner.identity("n/a.0"), proc.Exit{Code: 3})
