@@ -241,9 +241,9 @@ func (r *Runner) marked(visit func(stat, []string)) error {
 	if err != nil {
 		return fmt.Errorf("cannot list processes: %w", err)
 	}
-	buf, sign := make([]byte, 0, 32<<10), []byte(MarkerEnv+"=")
+	buf, sign, self := make([]byte, 0, 32<<10), []byte(MarkerEnv+"="), os.Getpid()
 	for _, pid := range pids {
-		if pid <= 1 || pid == os.Getpid() {
+		if pid <= 1 || pid == self {
 			continue
 		}
 		data, err := readProcInto(procPath(pid, "environ"), buf)
