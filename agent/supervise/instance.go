@@ -136,6 +136,9 @@ func (s *Supervisor) startFailed(i *instance, r launched) {
 		i.lastExit = &state.Exit{Code: -1, At: time.Now().UTC().Truncate(time.Second), Reason: what}
 		i.set(state.Stopped, what)
 		s.logOnce(i, "cannot start", what)
+		if r.blockedBy != "" && s.instances[r.blockedBy] == nil {
+			i.blockedBy, i.have.Ended = "", nil // the port was let go of before this came
+		}
 	}
 	s.convergeOne(i.id)
 	s.keep(i)
