@@ -54,7 +54,8 @@ func syscallGetsid(pid int) (int, error) {
 }
 
 // Law 4. An agent with 20 instances is killed 50 times in a row, at random moments, on a busy machine, while another
-// instance keeps crashing and being started: no instance is restarted, none runs twice, none is lost.
+// instance keeps crashing and being started: no instance is restarted, none runs twice, none is lost, and the last agent
+// goes on with their health checks.
 func TestKilledAgainAndAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some 20 s")
@@ -65,7 +66,8 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	}
 	store := t.TempDir()
 	writeManifest(t, store, fmt.Sprintf(`{"envs":{"TEST_STORE":%q},"apps":[
-		{"app":{"name":"steady","toProcess":"echo started >> \"$TEST_STORE/$INSTANCE.starts\"; exec sleep 1000","ports":[0]},"count":20},
+		{"app":{"name":"steady","toProcess":"echo started >> \"$TEST_STORE/$INSTANCE.starts\"; exec sleep 1000","ports":[0],
+		 "healthChecks":[{"protocol":"COMMAND","command":["sh","-c","test -e $TEST_STORE/$INSTANCE.starts"],"intervalSeconds":1,"timeoutSeconds":30,"maxConsecutiveFailures":2}]},"count":20},
 		{"app":{"name":"crasher","restart":{"maxBackoffSeconds":0.1},
 		 "toProcess":"mkdir \"$TEST_STORE/alone\" || echo twice >> \"$TEST_STORE/twice\"; sleep 0.03; rmdir \"$TEST_STORE/alone\"; exit 1"}}]}`, store))
 	var log output
@@ -126,7 +128,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			return fmt.Errorf("%d instances, errors %v", len(r.Instances), r.Errors)
 		}
 		for _, i := range r.Instances {
-			if i.App == "steady" && (i.Restarts != 0 || i.State != state.Running || i.PID != first[i.ID][0]) {
+			if i.App == "steady" && (i.Restarts != 0 || i.State != state.Healthy || i.PID != first[i.ID][0]) {
 				return fmt.Errorf("%s: %s, process %d (was %d), %d restarts", i.ID, i.State, i.PID, first[i.ID][0], i.Restarts)
 			}
 		}
