@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
@@ -117,5 +118,21 @@ func Give(root *os.Root, name, user string) error {
 	if err := root.Lchown(name, int(a.credential.Uid), int(a.credential.Gid)); err != nil {
 		return &StartError{Op: "give directory", Path: name, Err: explain(err, "to user %s: %v", user, bare(err))}
 	}
+	return nil
+}
+
+// RunAs makes cmd, which was not started yet, run as the user of a Spec: its credential, and what login(1) would set in the
+// environment. It keeps the other fields of SysProcAttr, and does nothing when user is "" or the agent's own. Errors are
+// *StartError.
+func RunAs(cmd *exec.Cmd, user string) error {
+	a, err := lookupAccount(user)
+	if err != nil || a == nil {
+		return err
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = a.credential
+	cmd.Env = a.environ(cmd.Env)
 	return nil
 }

@@ -122,3 +122,11 @@ func BootID() (string, error) { return "windows", nil }
 
 // Give does nothing: a Spec's user is not supported on this system, and a start with one says so.
 func Give(*os.Root, string, string) error { return nil }
+
+// RunAs makes cmd run as another user, which Windows does not do without that user's password.
+func RunAs(_ *exec.Cmd, user string) error {
+	if user == "" {
+		return nil
+	}
+	return &StartError{Op: "switch to user", Path: user, Err: errors.New("not supported on Windows; leave user empty")}
+}

@@ -70,7 +70,7 @@ func (o Options) withDefaults() Options {
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)
 	o.Deadline = positive(o.Deadline, 30*time.Second)
 	if o.Check == nil {
-		o.Check = health.NewChecker(health.Options{}).Check
+		o.Check = health.NewChecker(health.Options{RunAs: proc.RunAs}).Check
 	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
