@@ -3,8 +3,6 @@ package supervise
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -291,104 +289,6 @@ func TestCalledOffStart(t *testing.T) {
 	})
 }
 
-func TestAdoption(t *testing.T) {
-	for _, wiped := range []bool{false, true} {
-		t.Run(fmt.Sprintf("wiped=%v", wiped), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				n := newNode(t)
-				n.start()
-				n.manifest(two)
-				before := n.wantRunning("n/a.0", "n/a.1")
-				ports := n.instance("n/a.1").Ports
-				n.stop()
-				n.wantRunning("n/a.0", "n/a.1")
-				if wiped {
-					if err := os.RemoveAll(n.dir); err != nil {
-						t.Fatal(err)
-					}
-				}
-				n.start()
-				after := n.wantRunning("n/a.0", "n/a.1")
-				if !maps.Equal(before, after) {
-					t.Errorf("not adopted: %v, before %v", after, before)
-				}
-				if got := n.instance("n/a.1"); !slices.Equal(got.Ports, ports) || got.State != state.Running {
-					t.Errorf("adopted as %+v", got)
-				}
-				n.runner.end(n.runner.identity("n/a.1"), proc.Exit{Code: 1})
-				n.settle()
-				n.wantRunning("n/a.0", "n/a.1")
-				n.stop()
-			})
-		})
-	}
-}
-
-func TestDiedWhileNoAgentRan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.start()
-		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run"}},{"app":{"name":"job","toProcess":"run","restart":{"policy":"never"}}}]}`)
-		n.runner.end(n.runner.identity("n/job.0"), proc.Exit{})
-		n.settle()
-		n.stop()
-		n.runner.mu.Lock()
-		clear(n.runner.live)
-		n.runner.mu.Unlock()
-		n.start()
-		n.wantRunning("n/a.0")
-		if got := n.instance("n/job.0"); got.State != state.Completed {
-			t.Errorf("a job that was done is %s", got.State)
-		}
-		n.stop()
-	})
-}
-
-func TestTwoProcessesOfOneInstance(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.start()
-		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run"}}]}`)
-		kept := n.runner.identity("n/a.0").PID
-		n.stop()
-		if _, err := n.runner.Start(proc.Spec{Argv: []string{"run"}, Env: []string{"STATHUB_INSTANCE=n/a.0"}}); err != nil {
-			t.Fatal(err)
-		}
-		n.start()
-		if got := n.instance("n/a.0").PID; got != kept {
-			t.Errorf("adopted process %d, want %d", got, kept)
-		}
-		if got := n.stored().Errors; len(got) != 1 || !strings.Contains(got[0], "second process") {
-			t.Errorf("errors: %v", got)
-		}
-		if len(n.runner.signals) > 0 {
-			t.Error("a process was signalled")
-		}
-		n.stop()
-	})
-}
-
-func TestUnwatchableIsLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.start()
-		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run"}}]}`)
-		n.stop()
-		n.runner.refuses = errors.New("too many open files")
-		n.start()
-		n.wantRunning("n/a.0")
-		n.runner.mu.Lock()
-		n.runner.refuses = nil
-		n.runner.mu.Unlock()
-		time.Sleep(2 * time.Second)
-		n.settle()
-		if !strings.Contains(n.log.String(), "watching again") {
-			t.Error("it is not watched again")
-		}
-		n.stop()
-	})
-}
-
 func TestStopOnExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
@@ -407,54 +307,6 @@ func TestStopOnExit(t *testing.T) {
 			t.Errorf("counted as a restart: %+v", got)
 		}
 		n.stop()
-	})
-}
-
-func TestReportIsWrittenOnChangeOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.start()
-		defer func() { n.stop() }()
-		n.manifest(two)
-		writes := 0
-		n.store.Fail(func(op, key string) error {
-			if op == "put" && key == "reports/n.json" {
-				writes++
-			}
-			return nil
-		})
-		before := n.store.Counts()
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		if writes != 0 {
-			t.Errorf("%d reports without a change", writes)
-		}
-		after := n.store.Counts()
-		if gets, puts := after["get"]-before["get"], after["put"]-before["put"]; gets > 311 || puts > 61 || after["list"] != before["list"] {
-			t.Errorf("10 idle minutes cost %d gets, %d puts", gets, puts)
-		}
-		n.runner.end(n.runner.identity("n/a.0"), proc.Exit{Code: 3})
-		n.settle()
-		if writes != 1 {
-			t.Errorf("%d reports of one crash", writes)
-		}
-	})
-}
-
-func TestReportIsNeverOverwrittenUnread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.put("reports/n.json", `{"node":"n","future":{"x":[1]}}`)
-		n.start()
-		defer func() { n.stop() }()
-		if got := string(n.stored().Extra); !strings.Contains(got, `"future"`) {
-			t.Errorf("the unknown member is lost: %s", got)
-		}
-		n.put("reports/n.json", `{"node":"n","later":true}`)
-		n.manifest(two)
-		if got := n.stored(); !strings.Contains(string(got.Extra), `"later"`) || len(got.Instances) != 2 {
-			t.Errorf("after an edit: %s, %d instances", got.Extra, len(got.Instances))
-		}
 	})
 }
 

@@ -1,0 +1,58 @@
+package supervise
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"stathub/agent/proc"
+)
+
+func TestReportIsWrittenOnChangeOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.start()
+		defer func() { n.stop() }()
+		n.manifest(two)
+		writes := 0
+		n.store.Fail(func(op, key string) error {
+			if op == "put" && key == "reports/n.json" {
+				writes++
+			}
+			return nil
+		})
+		before := n.store.Counts()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if writes != 0 {
+			t.Errorf("%d reports without a change", writes)
+		}
+		after := n.store.Counts()
+		if gets, puts := after["get"]-before["get"], after["put"]-before["put"]; gets > 311 || puts > 61 || after["list"] != before["list"] {
+			t.Errorf("10 idle minutes cost %d gets, %d puts", gets, puts)
+		}
+		n.runner.end(n.runner.identity("n/a.0"), proc.Exit{Code: 3})
+		n.settle()
+		if writes != 1 {
+			t.Errorf("%d reports of one crash", writes)
+		}
+	})
+}
+
+func TestReportIsNeverOverwrittenUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.put("reports/n.json", `{"node":"n","future":{"x":[1]}}`)
+		n.start()
+		defer func() { n.stop() }()
+		if got := string(n.stored().Extra); !strings.Contains(got, `"future"`) {
+			t.Errorf("the unknown member is lost: %s", got)
+		}
+		n.put("reports/n.json", `{"node":"n","later":true}`)
+		n.manifest(two)
+		if got := n.stored(); !strings.Contains(string(got.Extra), `"later"`) || len(got.Instances) != 2 {
+			t.Errorf("after an edit: %s, %d instances", got.Extra, len(got.Instances))
+		}
+	})
+}
