@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,11 +18,12 @@ import (
 // format is one kind of archive.
 type format struct {
 	suffix string // of the file name, in lower case
-	open   func(f *os.File, size int64, max limits) (archive, error)
+	stream bool   // entries come one after the other, and only once
+	open   func(ctx context.Context, f *os.File, size int64, max limits) (archive, error)
 }
 
-// archive gives the entries of an open archive in their order; it can be walked several times: first all names are
-// checked, then contents are written. walk ends at the first error, of visit or its own.
+// archive gives the entries of an open archive in their order. All but a stream can be walked several times: first all
+// names are checked, then contents are written. walk ends at the first error, of visit or its own.
 type archive interface {
 	walk(visit func(entry) error) error
 }
@@ -35,7 +37,13 @@ type entry struct {
 }
 
 func formatOf(name string) *format {
-	for _, f := range [...]format{{suffix: ".zip", open: openZip}} {
+	for _, f := range [...]format{
+		{".zip", false, openZip},
+		{".tar", true, openTar(plain)},
+		{".tar.gz", true, openTar(gunzip)}, {".tgz", true, openTar(gunzip)},
+		{".tar.xz", true, openTar(unxz)}, {".txz", true, openTar(unxz)},
+		{".tar.zst", true, openTar(unzstd)}, {".tzst", true, openTar(unzstd)},
+	} {
 		if strings.HasSuffix(strings.ToLower(name), f.suffix) {
 			return &f
 		}
@@ -67,7 +75,7 @@ func refuse(format string, args ...any) error {
 	return state.Errorf(state.Invalid, "", "bad archive: "+format, args...)
 }
 
-// checker judges the entries of one archive, all of them before anything is written.
+// checker judges the entries of one archive, each before anything of it is written.
 type checker struct {
 	limits limits
 	most   int64

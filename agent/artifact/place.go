@@ -38,8 +38,9 @@ type placeLock struct {
 }
 
 // Place puts the files into dir, which must exist, under the last segment of their URI, with mode 0755 for scripts and
-// programs and 0644 for the rest, and unpacks archives (*.zip) there. Nothing outside dir is ever touched, whatever links
-// lie in it. Each file appears whole: a new one replaces the name, and a process that runs the old one keeps it.
+// programs and 0644 for the rest, and unpacks archives there: .zip, .tar, .tar.gz, .tgz, .tar.xz, .txz, .tar.zst, .tzst.
+// Nothing outside dir is ever touched, whatever links lie in it. Each file appears whole: a new one replaces the name,
+// and a process that runs the old one keeps it.
 //
 // What was placed before is replaced only when the artifact changed: a person's edit stays until then. Files of an older archive
 // that a newer one lacks stay too; they may hold what the app made of them.

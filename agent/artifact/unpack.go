@@ -25,13 +25,15 @@ func (p *placer) unpack(ctx context.Context, f File, kind *format) error {
 	if err != nil {
 		return err
 	}
-	a, err := kind.open(in, st.Size(), p.limits)
+	a, err := kind.open(ctx, in, st.Size(), p.limits)
 	if err != nil {
 		return err
 	}
 	check := newChecker(p.limits, st.Size())
-	if err := a.walk(check.entry); err != nil {
-		return err
+	if !kind.stream {
+		if err := a.walk(check.entry); err != nil {
+			return err
+		}
 	}
 	temp := p.temp()
 	if err := p.root.Mkdir(temp, 0o700); err != nil {
@@ -40,7 +42,15 @@ func (p *placer) unpack(ctx context.Context, f File, kind *format) error {
 	defer func() { _ = p.root.RemoveAll(temp) }() // the next Place sweeps what stays
 	most, why := p.limits.total(st.Size())
 	u := &unpacking{placer: p, temp: temp, left: most, why: why}
-	if err := a.walk(func(e entry) error { return u.extract(ctx, e) }); err != nil {
+	err = a.walk(func(e entry) error {
+		if kind.stream {
+			if err := check.entry(e); err != nil {
+				return err
+			}
+		}
+		return u.extract(ctx, e)
+	})
+	if err != nil {
 		return err
 	}
 	if err := u.settle(); err != nil {

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"archive/zip"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -19,7 +20,7 @@ const (
 
 type zipArchive struct{ files []*zip.File }
 
-func openZip(f *os.File, size int64, max limits) (archive, error) {
+func openZip(_ context.Context, f *os.File, size int64, max limits) (archive, error) {
 	in := &meteredReader{r: f, metered: true, left: int64(max.entries)*directoryBytes + 1<<20}
 	z, err := zip.NewReader(in, size)
 	switch {

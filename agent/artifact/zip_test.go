@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
@@ -159,8 +160,13 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// place unpacks an archive under other limits than the usual ones.
+// place unpacks a zip archive under other limits than the usual ones.
 func place(t testing.TB, data string, l limits) (dir string, err error) {
+	t.Helper()
+	return placeAs(t, t.Context(), "a.zip", data, l)
+}
+
+func placeAs(t testing.TB, ctx context.Context, name, data string, l limits) (dir string, err error) {
 	t.Helper()
 	c, err := Open(filepath.Join(t.TempDir(), "cache"), nil)
 	if err != nil {
@@ -180,7 +186,7 @@ func place(t testing.TB, data string, l limits) (dir string, err error) {
 	}
 	defer root.Close()
 	p := &placer{cache: c, root: root, dir: dir, prefix: c.tempPrefix(), limits: l}
-	return dir, p.place(t.Context(), []File{{URI: "http://h/a.zip", ETag: sumOf(data), Path: path}})
+	return dir, p.place(ctx, []File{{URI: "http://h/" + name, ETag: sumOf(data), Path: path}})
 }
 
 func TestUnpackBombs(t *testing.T) {
@@ -265,13 +271,22 @@ func TestUnpackStops(t *testing.T) {
 // FuzzUnpack: whatever the bytes, nothing appears outside the directory, no links appear in it, and a refusal leaves
 // nothing but the archive itself.
 func FuzzUnpack(f *testing.F) {
-	f.Add([]byte(zipOf(f, member{name: "a/b", data: "data"}, member{name: "c", data: "more", mode: 0o755})))
-	f.Add([]byte(zipOf(f, member{name: "../evil", data: "x"})))
-	f.Add([]byte(zipOf(f, member{name: "link", data: "/etc", mode: fs.ModeSymlink | 0o777})))
-	f.Add([]byte(patch(zipOf(f, member{name: "a", data: "abc"}), 24, 1<<30, 4)))
-	f.Add([]byte("PK\x05\x06"))
+	f.Add("a.zip", []byte(zipOf(f, member{name: "a/b", data: "data"}, member{name: "c", data: "more", mode: 0o755})))
+	f.Add("a.zip", []byte(zipOf(f, member{name: "../evil", data: "x"})))
+	f.Add("a.zip", []byte(zipOf(f, member{name: "link", data: "/etc", mode: fs.ModeSymlink | 0o777})))
+	f.Add("a.zip", []byte(patch(zipOf(f, member{name: "a", data: "abc"}), 24, 1<<30, 4)))
+	f.Add("a.zip", []byte("PK\x05\x06"))
+	for name, pack := range packers {
+		f.Add(name, []byte(pack(f, tarOf(f, file("a/b", "data"), tar.Header{Name: "d/", Typeflag: tar.TypeDir}))))
+		f.Add(name, []byte(pack(f, tarOf(f, file("../evil", "x")))))
+		f.Add(name, []byte(pack(f, tarOf(f, file(strings.Repeat("long/", 50)+"f", "x"), tar.Header{Name: "l", Linkname: "/etc", Typeflag: tar.TypeSymlink}))))
+	}
 	small := limits{entries: 20, bytes: 1 << 16, ratio: 50, ratioFloor: 1 << 10}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		kind := formatOf(name)
+		if kind == nil {
+			return
+		}
 		base := t.TempDir()
 		dir, path := filepath.Join(base, "work"), filepath.Join(base, "a.zip")
 		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(path, data, 0o644)); err != nil {
@@ -283,7 +298,7 @@ func FuzzUnpack(f *testing.F) {
 		}
 		defer root.Close()
 		p := &placer{root: root, dir: dir, prefix: tempPrefix, limits: small}
-		err = p.unpack(t.Context(), File{Path: path}, formatOf("a.zip"))
+		err = p.unpack(t.Context(), File{Path: path}, kind)
 		if beside, _ := os.ReadDir(base); len(beside) != 2 {
 			t.Fatalf("something appeared beside the directory: %v", beside)
 		}
