@@ -65,6 +65,8 @@ func (a *tarArchive) walk(visit func(entry) error) error {
 		return a.source.err // the archive could not be read: that says nothing about it
 	case a.meter.err != nil:
 		return a.meter.err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return refuse("it needs a window of more than %d bytes: pack it with --long=27 or less", maxWindow)
 	}
 	return err
 }
