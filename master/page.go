@@ -3,6 +3,7 @@ package master
 import (
 	"cmp"
 	"net/url"
+	"strings"
 
 	"stathub/master/control"
 	"stathub/web"
@@ -16,7 +17,11 @@ func cluster(mind *control.Controller, bucket string) web.Cluster {
 		s := statuses[name]
 		app := web.App{Name: name, State: string(s.State), Wanted: s.Wanted, Running: s.Running}
 		for _, r := range s.Reasons {
-			app.Reasons = append(app.Reasons, r.Message)
+			message := r.Message
+			if r.Code == control.CodeNotRunning {
+				message += " (" + strings.Join(r.Names, ", ") + ")"
+			}
+			app.Reasons = append(app.Reasons, message)
 		}
 		c.Apps = append(c.Apps, app)
 	}

@@ -94,7 +94,8 @@ func page(name string, view func() any) http.Handler {
 			L    *language
 			View any
 			Now  time.Time
-		}{l, view(), time.Now()}
+			Host string // as the browser has it, for commands to copy
+		}{l, view(), time.Now(), r.Host}
 		if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 			rest.WriteError(w, r, err)
 			return

@@ -12,28 +12,35 @@ import (
 // lives, so it is written over whatever is there.
 func (s *Supervisor) heartbeats(ctx context.Context) {
 	key := state.KindHeartbeat.Key(s.opts.Node)
-	ticker := time.NewTicker(s.opts.Heartbeat)
-	defer ticker.Stop()
-	failing := once{log: s.log}
+	failing, retry := once{log: s.log}, firstRetry
 	for {
 		limited, cancel := context.WithTimeout(ctx, s.opts.Deadline)
 		text := time.Now().UTC().Format(time.RFC3339Nano) + "\n"
 		_, err := s.opts.Store.Put(limited, key, bytes.NewReader([]byte(text)), state.Condition{})
 		cancel()
+		wait := s.opts.Heartbeat
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
 			failing.warn("heartbeat", "cannot write the heartbeat", err)
+			if wait = retry; retry < s.opts.Heartbeat {
+				retry *= 2
+			}
 		case failing.clear("heartbeat"):
 			s.log.Info("the heartbeat is written again")
 		}
-		select {
-		case <-ctx.Done():
+		if err == nil {
+			retry = firstRetry
+		}
+		if !pause(ctx, min(wait, s.opts.Heartbeat)) {
 			return
-		case <-ticker.C:
 		}
 	}
 }
+
+// firstRetry is when a heartbeat that could not be written is tried again; then the wait doubles up to the usual one. An
+// agent that starts together with its master shows up at once.
+const firstRetry = time.Second
 
 const (
 	factsEvery    = 5 * time.Minute

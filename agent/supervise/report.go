@@ -77,7 +77,7 @@ const (
 	reportBurst    = 20 * time.Second // worth of writes may come at once
 	settleAfter    = time.Second      // a program that a script executes has its own name and children by then
 	usageEvery     = time.Minute      // changes of use alone are not told more often; the bucket is looked at as often
-	reportRetry    = 5 * time.Second  // after a write that failed
+	reportRetry    = 5 * time.Second  // after a write that failed, at the most; firstRetry at first
 	lastReport     = 3 * time.Second  // for the one at the end
 )
 
@@ -94,6 +94,7 @@ func (p *reporter) run(ctx context.Context) {
 	defer usage.Stop()
 	var retry, settled <-chan time.Time
 	more := false // processes came while settled was pending
+	wait := firstRetry
 	for {
 		whole := false
 		select {
@@ -118,9 +119,12 @@ func (p *reporter) run(ctx context.Context) {
 		if more = more || p.newProcess(&r); more && settled == nil {
 			settled, more = time.After(settleAfter), false
 		}
-		if !p.write(ctx, r, whole) {
-			retry = time.After(reportRetry)
+		if p.write(ctx, r, whole) {
+			wait = firstRetry
+			continue
 		}
+		retry = time.After(wait)
+		wait = min(2*wait, reportRetry)
 	}
 }
 

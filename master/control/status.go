@@ -40,7 +40,7 @@ const (
 	AppStopped   AppState = "stopped"   // not started
 	AppIdle      AppState = "idle"      // started, but no instance is asked for
 	AppDeploying AppState = "deploying" // all instances are placed, but not all run yet
-	AppDegraded  AppState = "degraded"  // instances find no node, are unhealthy, or are on nodes that fell silent together
+	AppDegraded  AppState = "degraded"  // instances find no node, cannot run, are unhealthy, or are on nodes that fell silent together
 	AppRunning   AppState = "running"   // all run
 )
 
@@ -59,7 +59,8 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 		planned := c.plan.Apps[name]
 		all[name] = Status{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons)}
 	}
-	for id, doc := range c.reports.docs {
+	for _, id := range slices.Sorted(maps.Keys(c.reports.docs)) {
+		doc := c.reports.docs[id]
 		if doc.Value == nil {
 			continue
 		}
@@ -68,6 +69,9 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 			inst := &doc.Value.Instances[i]
 			if s, wanted := all[inst.App]; wanted {
 				s.count(inst, up)
+				if up {
+					s.blame(inst, id)
+				}
 				all[inst.App] = s
 			}
 		}
@@ -111,6 +115,41 @@ func (s *Status) count(inst *state.Instance, up bool) {
 	}
 }
 
+// CodeNotRunning is the code of a Reason that an agent gives: the instance is placed, but does not run.
+const CodeNotRunning = "not-running"
+
+// blame takes up why an instance on a living node does not run. Instances with the same trouble share a Reason.
+func (s *Status) blame(inst *state.Instance, node string) {
+	if inst.State != state.Backoff && inst.State != state.Failed && inst.State != state.Waiting || inst.Reason == "" {
+		return
+	}
+	message, _, _ := strings.Cut(inst.Reason, "; next try after") // that differs from one to the next
+	message = "an instance does not run: " + strings.ToValidUTF8(message, "\uFFFD")
+	i := slices.IndexFunc(s.Reasons, func(r Reason) bool { return r.Code == CodeNotRunning && r.Message == message })
+	if i < 0 {
+		if len(s.Reasons) >= maxReasons {
+			return
+		}
+		s.Reasons = append(s.Reasons, Reason{Code: CodeNotRunning, Message: message})
+		i = len(s.Reasons) - 1
+	}
+	r := &s.Reasons[i]
+	if n := len(r.Names); n > 0 && r.Names[n-1] == node {
+		return // nodes come one after the other
+	}
+	r.Nodes++
+	if len(r.Names) < scheduler.MaxNames {
+		r.Names = append(r.Names, node)
+	}
+}
+
+// maxReasons bounds the reasons of one app: messages of agents may all differ.
+const maxReasons = 20
+
+func (s *Status) failing() bool {
+	return slices.ContainsFunc(s.Reasons, func(r Reason) bool { return r.Code == CodeNotRunning })
+}
+
 func (s *Status) frozen() bool {
 	return slices.ContainsFunc(s.Reasons, func(r Reason) bool { return r.Code == scheduler.CodeFrozen })
 }
@@ -127,7 +166,7 @@ func (s *Status) sum(doc Doc[state.App]) AppState {
 		return AppStopping
 	case !doc.Value.Start:
 		return AppStopped
-	case s.Placed < s.Wanted || s.Unhealthy > 0 || s.frozen():
+	case s.Placed < s.Wanted || s.Unhealthy > 0 || s.frozen() || s.failing():
 		return AppDegraded
 	case s.Running < s.Placed:
 		return AppDeploying
