@@ -61,7 +61,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 func parseOptions(args []string, getenv func(string) string) (options, string, error) {
 	var o options
 	set := option.New("localstack")
-	set.String(&o.dir, "dir", ".localstack", "folder for all data of this stack")
+	set.String(&o.dir, "dir", ".localstack", "folder for all data of this stack; with --minio, -minio is added to its name")
 	set.Int(&o.agents, "agents", 3, "number of agents")
 	set.Int(&o.port, "port", defaultPort, "port of the master; agents listen from the one below upwards, 100 apart; 0 takes free ports")
 	set.Bool(&o.minio, "minio", false, "keep the bucket in a real MinIO, built the first time, instead of a directory")
@@ -74,6 +74,10 @@ func parseOptions(args []string, getenv func(string) string) (options, string, e
 	}
 	if o.port < 0 || o.port != 0 && (o.port < 1024 || o.port-1+100*o.agents > 65535) {
 		return o, "", state.Errorf(state.Invalid, "--port", "want 0 or a port from 1024 that leaves room for the agents' ports above it")
+	}
+	if o.minio {
+		// Agents remember what the bucket told them last: another bucket needs other data.
+		o.dir += "-minio"
 	}
 	dir, err := filepath.Abs(o.dir)
 	o.dir = dir

@@ -191,7 +191,7 @@ func (s *stack) startBucket(ctx context.Context) (stop func() error, err error) 
 		s.out.line("bucket: %s", s.path("bucket"))
 		return func() error { return nil }, os.MkdirAll(s.path("bucket"), 0o750)
 	}
-	srv, err := miniosrv.Start(ctx, s.path("minio"), miniosrv.Options{Logf: s.out.line})
+	srv, err := miniosrv.Start(ctx, s.path("server"), miniosrv.Options{Logf: s.out.line})
 	if err != nil {
 		return nil, err
 	}
