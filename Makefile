@@ -6,6 +6,15 @@ ARGS ?=
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 GOFILES = $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')
 
+# Loading the packages can fail silently on a machine that has built nothing yet; then once more, and it must find some.
+define STATICCHECK
+@echo "$(GO) tool staticcheck ./..."
+@for try in 1 2; do \
+	out=$$($(GO) tool staticcheck ./... 2>&1); status=$$?; test -z "$$out" || echo "$$out"; \
+	case "$$out" in *"matched no packages"*) status=3;; *) break;; esac; \
+done; exit $$status
+endef
+
 .PHONY: run test check build bench e2e clean
 
 # As `go run ./localstack`, which would turn a Ctrl-C into an error.
@@ -25,7 +34,7 @@ check:
 	GOOS=linux CGO_ENABLED=0 $(GO) vet ./...
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(STATICCHECK)
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"stathub/localstack/harness"
+	"stathub/localstack/miniosrv"
 	"stathub/state"
 )
 
@@ -178,7 +179,12 @@ func (l *local) childPID(t *testing.T, role string) int {
 // The walk of a new user, on each kind of bucket, and with a master that loses its disk after every step.
 func TestE2E(t *testing.T) {
 	t.Run("directory", func(t *testing.T) { walk(t, func(*testing.T, *local) {}) })
-	t.Run("minio", func(t *testing.T) { walk(t, func(*testing.T, *local) {}, "--minio") })
+	t.Run("minio", func(t *testing.T) {
+		if _, err := miniosrv.Binary(t.Context(), t.Logf); err != nil { // minutes, the first time
+			t.Fatal(err)
+		}
+		walk(t, func(*testing.T, *local) {}, "--minio")
+	})
 	t.Run("wiped master", func(t *testing.T) { walk(t, func(t *testing.T, l *local) { l.wipeMaster(t) }) })
 }
 

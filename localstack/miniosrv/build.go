@@ -43,6 +43,7 @@ func binary(ctx context.Context, logf func(string, ...any)) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
+	logf("looking for a MinIO server that is being built, or building it (%s): a few minutes, once", pkg)
 	unlock, err := lock(ctx, path+".lock")
 	if err != nil {
 		return "", err
@@ -51,7 +52,7 @@ func binary(ctx context.Context, logf func(string, ...any)) (string, error) {
 	if exists(path) { // built while we waited
 		return path, nil
 	}
-	logf("building the MinIO server (%s): a few minutes, once; it is kept as %s", pkg, path)
+	logf("building it; it is kept as %s", path)
 	start := time.Now()
 	if err := build(ctx, pin, path); err != nil {
 		return "", err
