@@ -207,13 +207,15 @@ func TestDeployedApp(t *testing.T) {
 		Status struct {
 			State                            string
 			Wanted, Placed, Running, Healthy int
+			Reasons                          []struct{ Message string }
 		}
 	}
 	r.until("planned", func() bool {
 		r.want(200, "GET", "/v1/app/http_server", "").into(t, &app)
 		return app.Status.Placed == 2
 	})
-	if s := app.Status; s.State != "deploying" || s.Wanted != 2 || s.Running != 1 || s.Healthy != 1 {
+	if s := app.Status; s.State != "degraded" || s.Wanted != 2 || s.Running != 1 || s.Healthy != 1 ||
+		len(s.Reasons) != 1 || s.Reasons[0].Message != "an instance does not run: port 80 is in use" {
 		t.Errorf("status %+v", s)
 	}
 	if got := r.want(200, "GET", "/v1/app/http_server/choreo", "").body; !strings.Contains(got, `"dist"`) {
