@@ -36,7 +36,7 @@ func (c *checker) oneOf(s string, allowed ...string) {
 	}
 	named := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return a == "" })
 	hint := ""
-	if n := nearest(s, named); n != "" {
+	if n := Nearest(s, named); n != "" {
 		hint = fmt.Sprintf(": did you mean %q?", n)
 	}
 	c.fail(fmt.Sprintf("must be one of %s, not %q%s", strings.Join(named, ", "), s, hint))

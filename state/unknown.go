@@ -56,7 +56,7 @@ func reportExtra(extra []byte, pointer string, known []string, problems *[]Probl
 			return
 		}
 		message := fmt.Sprintf("unknown field %q", name)
-		if n := nearest(name, known); n != "" {
+		if n := Nearest(name, known); n != "" {
 			message += fmt.Sprintf(": did you mean %q?", n)
 		} else {
 			message += ": known are " + strings.Join(known, ", ")
@@ -81,8 +81,9 @@ func memberNames(t reflect.Type) []string {
 	return names
 }
 
-// nearest gives the known word closest to s, by edit distance without regard to case, or "" when none is near.
-func nearest(s string, known []string) string {
+// Nearest gives the known word closest to s, by edit distance without regard to case, or "" when none is near: for messages
+// such as "did you mean …?".
+func Nearest(s string, known []string) string {
 	best, bestDistance := "", 1+max(1, len(s)/3)
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(s), strings.ToLower(k)); d < bestDistance {
@@ -120,6 +121,3 @@ func editDistance(a, b string) int {
 	}
 	return rows[len(x)][len(y)]
 }
-
-// Nearest gives the known word closest to s, for messages of the form "did you mean …?", or "" when none is near.
-func Nearest(s string, known []string) string { return nearest(s, known) }
