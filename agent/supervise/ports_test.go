@@ -38,18 +38,29 @@ func TestPorts(t *testing.T) {
 		t.Errorf("a released port: %v, %v", got, err)
 	}
 
-	l, err := net.Listen("tcp", "127.0.0.1:0") // on one address only
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	taken := l.Addr().(*net.TCPAddr).Port
+	taken := portOfAnother(t, table)
 	if _, err := table.reserve("z", []int{taken}, nil); !errors.As(err, &busy) || busy.holder() != "" {
 		t.Errorf("a port in use: %v", err)
 	}
 	if got, err := table.reserve("z", []int{0}, []int{taken}); err != nil || got[0] == taken {
 		t.Errorf("kept a port that is in use now: %v, %v", got, err)
 	}
+}
+
+// portOfAnother listens, on one address only, at a port that the table has given to nobody.
+func portOfAnother(t *testing.T, table *portTable) int {
+	for range 10_000 { // each try stays open, so that the system does not give its port again
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		if port := l.Addr().(*net.TCPAddr).Port; table.owner[port] == "" {
+			return port
+		}
+	}
+	t.Fatal("every port belongs to an instance")
+	return 0
 }
 
 func TestParseID(t *testing.T) {
