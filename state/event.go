@@ -8,14 +8,16 @@ import (
 
 // Event is something that happened, one line of an events document.
 type Event struct {
-	ID      string         `json:"id"` // ULID
-	At      time.Time      `json:"at"` // the writer's clock
-	Writer  string         `json:"writer"`
-	Kind    string         `json:"kind"` // "instance.exit", "manifest.rejected", …
-	Node    string         `json:"node,omitzero"`
-	App     string         `json:"app,omitzero"`
-	Message string         `json:"message"`
-	Extra   jsontext.Value `json:",embed"`
+	ID       string         `json:"id"` // ULID
+	At       time.Time      `json:"at"` // the writer's clock
+	Writer   string         `json:"writer"`
+	Kind     string         `json:"kind"` // "instance.exit", "manifest.rejected", …
+	Node     string         `json:"node,omitzero"`
+	App      string         `json:"app,omitzero"`
+	Instance string         `json:"instance,omitzero"` // InstanceID
+	Count    int            `json:"count,omitzero"`    // how many events it stands for; 0: one
+	Message  string         `json:"message"`
+	Extra    jsontext.Value `json:",embed"`
 }
 
 func (e *Event) check(c *checker) {

@@ -1,0 +1,34 @@
+package events
+
+// The kinds of events that an agent tells. Those of an instance name it.
+const (
+	AgentStart = "agent.start" // the agent supervises from now on
+	AgentStop  = "agent.stop"  // it ends by itself; an agent that is killed says nothing
+
+	InstanceStart       = "instance.start"        // its process runs
+	InstanceAdopted     = "instance.adopted"      // its process, which ran already, is watched by this agent
+	InstanceExit        = "instance.exit"         // its process ended by itself
+	InstanceStop        = "instance.stop"         // its process is asked to stop
+	InstanceStartFailed = "instance.start-failed" // no process could be made
+	InstanceHealthy     = "instance.healthy"      // all health checks pass
+	InstanceUnhealthy   = "instance.unhealthy"    // one fails too often: the process is replaced
+
+	ManifestFollowed = "manifest.followed" // what it says holds from now on
+	ManifestRejected = "manifest.rejected" // it cannot be followed, the last good one still holds
+
+	StoreLost  = "store.lost"  // the bucket does not answer
+	StoreBack  = "store.back"  // it does again
+	DiskFull   = "disk.full"   // the store directory takes no more
+	EventsLost = "events.lost" // events were dropped, as there were too many to keep
+)
+
+// Bad reports whether a kind is one that somebody should look at.
+func Bad(kind string) bool {
+	switch kind {
+	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, ManifestRejected, StoreLost, DiskFull, EventsLost,
+		"instance.oom", "instance.disk", "instance.limits", "artifact.failed":
+		return true
+	default:
+		return false
+	}
+}
