@@ -39,8 +39,8 @@ func TestHandEdits(t *testing.T) {
 func TestPeoplesEntriesCount(t *testing.T) {
 	w := newWorld("n1", "n2")
 	w.Manifests["n1"] = Current{Manifest: &state.Manifest{Node: "n1", Envs: map[string]string{}, Apps: []state.ManifestEntry{
-		{App: state.App{Name: "web", ToProcess: "mine", KillSignal: 15}, Count: 2, Owner: "ann"},
-		{App: state.App{Name: "own", ToProcess: "mine", KillSignal: 15, Ports: []int{80}}, Count: 1},
+		{App: state.App{Name: "web", ToProcess: "mine", KillSignal: 15, Start: true}, Count: 2, Owner: "ann"},
+		{App: state.App{Name: "own", ToProcess: "mine", KillSignal: 15, Start: true, Ports: []int{80}}, Count: 1},
 	}}}
 	w.app("web", 3)
 	w.app("http", 2, 80)

@@ -31,7 +31,7 @@ func (p *planner) observe() {
 }
 
 func (p *planner) observeEntry(h *host, e *state.ManifestEntry) {
-	pl := &place{job: p.byName[e.App.Name], host: h, entry: e, was: e.Count, held: h.held != ""}
+	pl := &place{job: p.byName[e.App.Name], host: h, entry: e, was: e.Instances(), held: h.held != ""}
 	pl.person = e.Owner != state.OwnerMaster
 	if !pl.person && !pl.held && e.Sum != p.digests.of(e) {
 		pl.person, pl.taken = true, true

@@ -20,7 +20,7 @@ type App struct {
 	URIs             []string          `json:"uris"` // artifacts, fetched before each start
 	HealthChecks     []HealthCheck     `json:"healthChecks"`
 	ResAlloc         *Resources        `json:"resAlloc"`
-	Start            bool              `json:"start"` // false: placed nowhere
+	Start            bool              `json:"start"` // false: placed nowhere; in a manifest, where it is left out: true
 
 	Deleted            bool           `json:"deleted,omitzero"`      // the API's mark on an app that is to go; absence alone stops nothing (law 1)
 	RestartToken       string         `json:"restartToken,omitzero"` // another value restarts the instances once; the API sets it
@@ -86,10 +86,10 @@ const (
 	GoodRunning        = 60 * time.Second // running this long resets the backoff
 )
 
-// UnmarshalJSONFrom decodes an app over its defaults.
+// UnmarshalJSONFrom decodes an app over its defaults. Start stays as the surrounding document has it.
 func (a *App) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	type plain App
-	*a = App{KillSignal: DefaultKillSignal}
+	*a = App{KillSignal: DefaultKillSignal, Start: a.Start}
 	return decodeOver(dec, (*plain)(a))
 }
 

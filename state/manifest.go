@@ -23,7 +23,8 @@ type Manifest struct {
 	Extra      jsontext.Value    `json:",embed"`
 }
 
-// ManifestEntry is one app of a manifest.
+// ManifestEntry is one app of a manifest. It runs as long as app.start is true, which it is where an entry leaves it out;
+// with "start": false it runs nothing, and stays listed with its count.
 type ManifestEntry struct {
 	App          App            `json:"app"`
 	Count        int            `json:"count"` // instances on this node; left out: 1
@@ -43,11 +44,19 @@ const (
 // MaxCount bounds the instances of one app on one node.
 const MaxCount = 100_000
 
-// UnmarshalJSONFrom decodes an entry over its defaults: one instance.
+// UnmarshalJSONFrom decodes an entry over its defaults: one instance, started.
 func (e *ManifestEntry) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	type plain ManifestEntry
-	*e = ManifestEntry{Count: 1}
+	*e = ManifestEntry{Count: 1, App: App{Start: true}}
 	return decodeOver(dec, (*plain)(e))
+}
+
+// Instances is how many processes the entry asks for: Count, or none when it is not started.
+func (e *ManifestEntry) Instances() int {
+	if !e.App.Start {
+		return 0
+	}
+	return e.Count
 }
 
 // Digest identifies the content of an entry: everything but Owner and Sum. A master's entry whose Digest is not its Sum

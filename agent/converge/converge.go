@@ -27,6 +27,7 @@ type Want struct {
 	Spec   string // state.SpecSum
 	Policy Policy
 	Hold   string // not empty: why the instance is not to be started (nor stopped) for now
+	Off    string // not empty: why the instance is to have no process, though what it has (folder, logs) is kept
 }
 
 // Observed is what the agent knows of each instance, by instance ID.
@@ -59,7 +60,7 @@ const (
 	Stop    Kind = "stop"    // end the process, or the try to make one
 	Replace Kind = "replace" // end the process, which counts as a failed end of it; the restart policy says what follows
 	Forget  Kind = "forget"  // drop all that is kept of an instance that has no process
-	Settle  Kind = "settle"  // take State and Reason; nothing is done
+	Settle  Kind = "settle"  // take State and Reason; nothing is done. One to Stopped also forgets how the last try ended
 )
 
 // Action is one thing to do for one instance, and why.
@@ -130,6 +131,10 @@ func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Ti
 		return Action{Kind: Stop, ID: id, Reason: "no longer in the manifest"}, time.Time{}
 	case want == nil:
 		return Action{Kind: Forget, ID: id, Reason: "no longer in the manifest"}, time.Time{}
+	case want.Off != "" && active(have.State):
+		return Action{Kind: Stop, ID: id, Reason: want.Off}, time.Time{}
+	case want.Off != "":
+		return settle(id, have, state.Stopped, want.Off), time.Time{}
 	case active(have.State):
 		// An unknown spec is not a changed one: unsure means hands off (law 4).
 		changed := have.Spec != "" && have.Spec != want.Spec

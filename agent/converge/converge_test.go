@@ -57,6 +57,15 @@ func TestOne(t *testing.T) {
 		{name: "scheduled waits", want: &Want{Spec: "a", Hold: "scheduled"}, kind: Settle, state: state.Waiting},
 		{name: "scheduled was told", want: &Want{Spec: "a", Hold: "scheduled"}, have: &Have{State: state.Waiting, Reason: "scheduled"}},
 		{name: "scheduled leaves what runs", want: &Want{Spec: "b", Hold: "scheduled"}, have: &Have{State: state.Running, Spec: "a"}},
+		{name: "off stops", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Running, Spec: "a"}, kind: Stop},
+		{name: "off stops what is adopted", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Running}, kind: Stop},
+		{name: "off stops a try", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Fetching, Spec: "a"}, kind: Stop},
+		{name: "off waits for the end", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Stopping, Spec: "a"}},
+		{name: "off goes before a hold", want: &Want{Spec: "a", Off: "off", Hold: "scheduled"}, kind: Settle, state: state.Stopped},
+		{name: "off keeps what it has", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Stopped, Spec: "a"}, kind: Settle, state: state.Stopped},
+		{name: "off was told", want: &Want{Spec: "a", Off: "off"}, have: &Have{State: state.Stopped, Spec: "a", Reason: "off"}},
+		{name: "off ends a backoff", want: &Want{Spec: "a", Off: "off", Policy: always},
+			have: &Have{State: state.Backoff, Spec: "a", Failures: 9, Ended: crash(0)}, kind: Settle, state: state.Stopped},
 		{name: "first crash restarts at once", want: &Want{Spec: "a", Policy: always},
 			have: &Have{State: state.Stopped, Spec: "a", Failures: 1, Ended: crash(0)}, kind: Start},
 		{name: "second crash waits", want: &Want{Spec: "a", Policy: always},
@@ -170,7 +179,7 @@ func (w *world) carryOut(d Desired, plan Plan) {
 			h.State, h.Spec, h.Ended = state.Starting, d.Wants[a.ID].Spec, nil
 			w.procs[a.ID]++
 		case Stop:
-			if want := d.Wants[a.ID]; !d.Halt && want != nil && (h.Spec == "" || h.Spec == want.Spec) {
+			if want := d.Wants[a.ID]; !d.Halt && want != nil && (h.Spec == "" || h.Spec == want.Spec) && want.Off == "" {
 				w.t.Fatalf("%s is stopped although nothing changed", a.ID)
 			}
 			h.State, h.Ended, h.Failures, h.Failing = state.Stopping, nil, 0, ""
@@ -180,7 +189,9 @@ func (w *world) carryOut(d Desired, plan Plan) {
 			}
 			h.State = state.Stopping
 		case Settle:
-			h.State, h.Reason = a.State, a.Reason
+			if h.State, h.Reason = a.State, a.Reason; a.State == state.Stopped {
+				h.Ended, h.Failures = nil, 0
+			}
 		case Forget:
 			if w.procs[a.ID] != 0 {
 				w.t.Fatalf("%s is forgotten with a process", a.ID)
@@ -240,6 +251,9 @@ func drawDesired(t *rapid.T) Desired {
 		}
 		if rapid.IntRange(0, 9).Draw(t, "hold") == 0 {
 			w.Hold = "held"
+		}
+		if rapid.IntRange(0, 9).Draw(t, "off") == 0 {
+			w.Off = "off"
 		}
 		d.IDs, d.Wants[id] = append(d.IDs, id), w
 	}
@@ -309,6 +323,10 @@ func (w *world) check(d Desired) {
 		case !d.Known:
 		case want == nil && h != nil:
 			w.t.Fatalf("%s is still there: %+v", id, h)
+		case want != nil && want.Off != "":
+			if h == nil || h.State != state.Stopped || w.procs[id] != 0 {
+				w.t.Fatalf("%s is not off: %+v", id, h)
+			}
 		case want == nil || want.Hold != "":
 		case h == nil:
 			w.t.Fatalf("%s is missing", id)

@@ -24,6 +24,9 @@ func noManifest() *desired { return &desired{} }
 // holdScheduled is why an entry with a schedule is not kept running.
 const holdScheduled = "scheduled jobs are not run by this agent version"
 
+// offByEntry is why an entry runs nothing, though it is kept with all that its instances have.
+const offByEntry = `its entry in the manifest says "start": false`
+
 // compile makes a manifest ready. The node's own name is the agent's, not the document's.
 func compile(node string, m *state.Manifest) *desired {
 	d := &desired{
@@ -34,7 +37,9 @@ func compile(node string, m *state.Manifest) *desired {
 		e := &m.Apps[k]
 		want := &converge.Want{Spec: state.SpecSum(m, e)}
 		want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.App.RestartPolicy()
-		if e.Schedule != nil {
+		if !e.App.Start {
+			want.Off = offByEntry
+		} else if e.Schedule != nil {
 			want.Hold = holdScheduled
 		}
 		from := &spec{app: &e.App, nodeEnvs: m.Envs}

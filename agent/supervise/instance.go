@@ -79,7 +79,9 @@ func (s *Supervisor) execute(a converge.Action) {
 	case converge.Forget:
 		s.forget(i)
 	case converge.Settle:
-		i.set(a.State, a.Reason)
+		if i.set(a.State, a.Reason); a.State == state.Stopped {
+			i.have.Ended, i.have.Failures, i.blockedBy = nil, 0, "" // when it is wanted again, it starts at once
+		}
 		s.keep(i)
 	}
 }

@@ -134,7 +134,7 @@ func BenchmarkRestart(b *testing.B) {
 	a := startAgent(b, nil)
 	for b.Loop() {
 		run := b.TempDir()
-		a.apply(b, state.ManifestEntry{Count: rounds, App: state.App{
+		a.apply(b, state.ManifestEntry{Count: rounds, App: state.App{Start: true,
 			Name: "crash", ToProcess: exe, KillSignal: 15, Envs: map[string]string{stampFile: filepath.Join(run, "${INSTANCE}")},
 		}})
 		for i := range rounds {
@@ -192,7 +192,7 @@ func Benchmark100(b *testing.B) {
 				a := startAgent(b, nil)
 				defer a.Stop(b)
 				began := time.Now()
-				a.apply(b, state.ManifestEntry{Count: n, App: state.App{Name: "sleep", ToProcess: "sleep 1000", KillSignal: 15}})
+				a.apply(b, state.ManifestEntry{Count: n, App: state.App{Name: "sleep", ToProcess: "sleep 1000", KillSignal: 15, Start: true}})
 				for children(b, a.Cmd.Process.Pid) < n {
 					if time.Since(began) > 30*time.Second {
 						b.Fatalf("only %d of %d processes run", children(b, a.Cmd.Process.Pid), n)
