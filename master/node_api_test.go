@@ -104,7 +104,8 @@ func TestManifestAPI(t *testing.T) {
 		t.Errorf("no place: %s", a.body)
 	}
 	r.want(422, "POST", "/v1/node/n1/manifest/mine/_release", "")
-	r.want(200, "PUT", "/v1/node/n1/manifest", `{}`)
+	r.want(422, "PUT", "/v1/node/n1/manifest", `{}`) // written back it would read as "run nothing"
+	r.want(200, "PUT", "/v1/node/n1/manifest", `{"apps": []}`)
 }
 
 func TestProxyToTheAgent(t *testing.T) {

@@ -61,7 +61,7 @@ type Reason struct {
 }
 
 // MaxNames bounds the nodes that a Reason names.
-const MaxNames = 50
+const MaxNames = state.MaxReasonNames
 
 // The codes of reasons and verdicts.
 const (

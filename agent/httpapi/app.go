@@ -3,15 +3,13 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"stathub/state"
 	"stathub/web/rest"
 )
 
 // apps gives the names of the manifest's apps, or with ?full=true the apps.
 func (a *api) apps(w http.ResponseWriter, r *http.Request) error {
-	full, err := flag(r, "full")
+	full, err := rest.Flag(r, "full")
 	if err != nil {
 		return err
 	}
@@ -30,7 +28,7 @@ func (a *api) apps(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) app(w http.ResponseWriter, r *http.Request) error {
-	name := chi.URLParam(r, "name")
+	name := rest.Param(r, "name")
 	m, _ := a.sv.Manifest()
 	e := m.Entry(name)
 	if e == nil {

@@ -3,9 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"net/http"
-	"strconv"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 
 	"stathub/state"
@@ -24,7 +22,7 @@ func (a *api) procs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
-	pid, err := pidOf(r)
+	pid, err := rest.PID(r)
 	if err != nil {
 		return err
 	}
@@ -40,7 +38,7 @@ func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
 
 // procHealth shows each health check of a process with its last results.
 func (a *api) procHealth(w http.ResponseWriter, r *http.Request) error {
-	pid, err := pidOf(r)
+	pid, err := rest.PID(r)
 	if err != nil {
 		return err
 	}
@@ -51,15 +49,6 @@ func (a *api) procHealth(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	rest.WriteJSON(w, r, http.StatusOK, checks, "")
 	return nil
-}
-
-func pidOf(r *http.Request) (int, error) {
-	text := chi.URLParam(r, "pid")
-	pid, err := strconv.Atoi(text)
-	if err != nil || pid <= 0 {
-		return 0, state.Errorf(state.Invalid, "", "%q is not a process id", text)
-	}
-	return pid, nil
 }
 
 const (
@@ -76,7 +65,7 @@ type killing struct {
 
 // kill sends a signal, 9 when the body names none. The answer does not wait for the end of the process.
 func (a *api) kill(w http.ResponseWriter, r *http.Request) error {
-	pid, err := pidOf(r)
+	pid, err := rest.PID(r)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (a *api) stderr(w http.ResponseWriter, r *http.Request) error { return a.ou
 // output sends the end of a stream's file as plain text, or what is kept of it from ?offset= on, and with ?follow=true
 // what comes after it.
 func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) error {
-	pid, err := pidOf(r)
+	pid, err := rest.PID(r)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	if err != nil {
 		return err
 	}
-	follow, err := flag(r, "follow")
+	follow, err := rest.Flag(r, "follow")
 	if err != nil {
 		return err
 	}
@@ -73,11 +73,11 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 
 // begin reads where an answer starts: at ?offset= in bytes, else ?tail= lines from the end.
 func begin(r *http.Request) (logs.From, error) {
-	tail, err := number(r, "tail", defaultTail, maxTail)
+	tail, err := rest.Number(r, "tail", defaultTail, maxTail)
 	if err != nil || !r.URL.Query().Has("offset") {
 		return logs.Lines(tail), err
 	}
-	offset, err := number(r, "offset", 0, math.MaxInt)
+	offset, err := rest.Number(r, "offset", 0, math.MaxInt)
 	return logs.At(int64(offset)), err
 }
 

@@ -61,7 +61,7 @@ func TestForgottenNodeComesBack(t *testing.T) {
 		w.resume(lost) // it runs what it ran
 		w.wait(10 * time.Second)
 		w.wantPlaced("web", 2)
-		if s := w.c.Status("web"); s.Running != 2 || s.State != AppRunning {
+		if s := w.c.Status("web"); s.Running != 2 || s.State != state.AppRunning {
 			t.Fatalf("the instances of the node that came back are not stopped: %+v", s)
 		}
 	})
@@ -93,7 +93,7 @@ func TestStatusTellsOfAFreeze(t *testing.T) {
 		}
 		w.wait(time.Minute)
 		s := w.c.Status("web")
-		if s.State != AppDegraded || s.Unknown != 3 || len(s.Reasons) != 1 || !strings.Contains(s.Reasons[0].Message, "3 of 3 nodes fell silent") {
+		if s.State != state.AppDegraded || s.Unknown != 3 || len(s.Reasons) != 1 || !strings.Contains(s.Reasons[0].Message, "3 of 3 nodes fell silent") {
 			t.Errorf("status %+v", s)
 		}
 	})

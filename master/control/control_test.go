@@ -21,7 +21,7 @@ func TestLifeOfAnApp(t *testing.T) {
 		w.deploy("web", 5)
 		w.wait(3 * time.Second)
 		w.wantPlaced("web", 5)
-		if s := w.c.Status("web"); s.State != AppRunning || s.Running != 5 || s.Placed != 5 || len(s.Reasons) != 0 {
+		if s := w.c.Status("web"); s.State != state.AppRunning || s.Running != 5 || s.Placed != 5 || len(s.Reasons) != 0 {
 			t.Fatalf("status is %+v", s)
 		}
 		if got := w.c.Choreo("web").Value.Dist; len(got) != 3 {
@@ -39,7 +39,7 @@ func TestLifeOfAnApp(t *testing.T) {
 		}
 		w.wait(3 * time.Second)
 		w.wantPlaced("web", 0)
-		if s := w.c.Status("web"); s.State != AppStopped {
+		if s := w.c.Status("web"); s.State != state.AppStopped {
 			t.Fatalf("status is %+v", s)
 		}
 		if _, err := w.c.StartApp(ctx, "web"); err != nil {
@@ -314,7 +314,7 @@ func TestCreateOverDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Second)
-		if s := w.c.Status("web"); s.State != AppDeleting {
+		if s := w.c.Status("web"); s.State != state.AppDeleting {
 			t.Fatalf("a paused manifest keeps the app: %+v", s)
 		}
 		if names := w.c.AppNames(); len(names) != 0 || w.c.App("web").ETag != "" {
@@ -339,7 +339,7 @@ func TestExplain(t *testing.T) {
 		w.deploy("web", 3, 8080)
 		w.wait(5 * time.Second)
 		s := w.c.Status("web")
-		if s.State != AppDegraded || s.Placed != 2 || len(s.Reasons) == 0 || s.Reasons[0].Code != scheduler.CodeOnePerNode {
+		if s.State != state.AppDegraded || s.Placed != 2 || len(s.Reasons) == 0 || s.Reasons[0].Code != scheduler.CodeOnePerNode {
 			t.Fatalf("status %+v", s)
 		}
 		verdicts, err := w.c.Explain(t.Context(), "web")

@@ -2,17 +2,11 @@
 package httpapi
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/go-chi/chi/v5"
 
 	"stathub/master/control"
 	"stathub/state"
@@ -26,9 +20,6 @@ type Options struct {
 	Gateway http.Handler // the bucket for agents, at /state/; nil: none
 	Log     *slog.Logger // nil: none
 }
-
-// maxDocument bounds the body of an edit, in bytes.
-const maxDocument = 1 << 20
 
 type api struct {
 	control *control.Controller
@@ -137,78 +128,7 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// param gives a part of the path. chi matches the path as it was sent, so that it may hold escapes.
-func param(r *http.Request, name string) string {
-	raw := chi.URLParam(r, name)
-	if plain, err := url.PathUnescape(raw); err == nil {
-		return plain
-	}
-	return raw
-}
-
-// flag reads a query parameter that is true or false; false when it is not there, true when it has no value.
-func flag(r *http.Request, name string) (bool, error) {
-	values := r.URL.Query()
-	if !values.Has(name) {
-		return false, nil
-	}
-	text := values.Get(name)
-	b, err := strconv.ParseBool(text)
-	if err != nil && text != "" {
-		return false, state.Errorf(state.Invalid, "", "parameter %s must be true or false, not %q", name, text)
-	}
-	return b || text == "", nil
-}
-
-// number reads a query parameter from 0 to most.
-func number(r *http.Request, name string, def, most int) (int, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return def, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > most {
-		return 0, state.Errorf(state.Invalid, "", "parameter %s must be a number from 0 to %d, not %q", name, most, text)
-	}
-	return n, nil
-}
-
-// notFound is what a read of something that is not there gets.
-func notFound(what, name string) error {
-	return state.Errorf(state.NotFound, "", "there is no %s %q", what, name)
-}
-
-// unreadable answers for a stored document that could never be read: what is wrong with it, and how to mend it.
+// unreadable answers for a stored document that could never be read.
 func unreadable(key string, err error) error {
-	e := &state.Error{Code: state.Nonsense, Key: key, Message: "the stored document cannot be read; mend it, or replace it with PUT", Err: err}
-	var cause *state.Error
-	if errors.As(err, &cause) {
-		e.Problems, e.Err = cause.Problems, cause.Err
-	}
-	return e
-}
-
-// writeView answers with a document and what the master knows of it beside. The ETag is that of the document, for edits;
-// the view may change without it, so there is no 304.
-func writeView(w http.ResponseWriter, r *http.Request, status int, v any, etag state.ETag) {
-	if etag != "" {
-		w.Header().Set("ETag", etag.Header())
-	}
-	rest.WriteJSON(w, r, status, v, "")
-}
-
-// written gives the status of an edit: 201 for a new document.
-func written(created bool) int {
-	if created {
-		return http.StatusCreated
-	}
-	return http.StatusOK
-}
-
-// location tells where a new document is.
-func location(w http.ResponseWriter, format string, args ...any) {
-	for i, arg := range args {
-		args[i] = url.PathEscape(fmt.Sprint(arg))
-	}
-	w.Header().Set("Location", fmt.Sprintf(format, args...))
+	return rest.Unreadable(key, "mend it, or replace it with PUT", err)
 }

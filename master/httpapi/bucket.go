@@ -33,7 +33,7 @@ type bucketEntry struct {
 }
 
 func (a *api) listBucket(w http.ResponseWriter, r *http.Request) error {
-	limit, err := number(r, "limit", defaultKeys, maxKeys)
+	limit, err := rest.Number(r, "limit", defaultKeys, maxKeys)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 		defer file.Close()
 		body = file
 	} else {
-		data, err := rest.ReadBody(w, r, maxDocument)
+		data, err := rest.ReadBody(w, r, rest.MaxEdit)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -23,7 +22,7 @@ func (a *api) listChoreos(w http.ResponseWriter, r *http.Request) error {
 // choreoOf gives the choreography of an app that is there. Without one it has the default: every node, no process.
 func (a *api) choreoOf(name string) (control.Doc[state.Choreo], error) {
 	if a.control.App(name).ETag == "" {
-		return control.Doc[state.Choreo]{}, notFound("app", name)
+		return control.Doc[state.Choreo]{}, rest.NotFound("app", name)
 	}
 	doc := a.control.Choreo(name)
 	switch {
@@ -36,26 +35,26 @@ func (a *api) choreoOf(name string) (control.Doc[state.Choreo], error) {
 }
 
 func (a *api) getChoreo(w http.ResponseWriter, r *http.Request) error {
-	name := param(r, "name")
+	name := rest.Param(r, "name")
 	doc, err := a.choreoOf(name)
 	switch {
 	case err != nil:
 		return err
 	case doc.ETag == "":
-		return notFound("choreography of app", name)
+		return rest.NotFound("choreography of app", name)
 	}
-	writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+	rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
 	return nil
 }
 
 func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
-	name := param(r, "name")
-	data, cond, err := readEdit(w, r)
+	name := rest.Param(r, "name")
+	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
 	}
 	doc, created, err := a.control.PutChoreo(r.Context(), name, cond, func(old *state.Choreo) (*state.Choreo, error) {
-		ch, err := decodeChoreo(name, data, old)
+		ch, err := rest.DecodeChoreo(state.KindChoreo.Key(name), data, old)
 		if err == nil {
 			err = a.control.CheckQuery(r.Context(), ch.Query)
 		}
@@ -65,9 +64,9 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if created {
-		location(w, "/v1/app/%s/choreo", name)
+		rest.Location(w, "/v1/app/%s/choreo", name)
 	}
-	a.writeChoreo(w, r, written(created), doc)
+	a.writeChoreo(w, r, rest.Written(created), doc)
 	return nil
 }
 
@@ -78,23 +77,11 @@ func (a *api) writeChoreo(w http.ResponseWriter, r *http.Request, status int, do
 	if now := a.control.Choreo(view.App).Value; now != nil {
 		view.Dist = now.Dist
 	}
-	writeView(w, r, status, &view, doc.ETag)
-}
-
-func decodeChoreo(name string, data []byte, old *state.Choreo) (*state.Choreo, error) {
-	key := state.KindChoreo.Key(name)
-	if old == nil {
-		return state.DecodeInput[state.Choreo](key, hide(data, known(nil, "dist")))
-	}
-	ch, err := state.DecodeInput[state.Choreo](key, hide(data, known(old.Extra, "dist")))
-	if err == nil {
-		ch.Extra = old.Extra
-	}
-	return ch, err
+	rest.WriteView(w, r, status, &view, doc.ETag)
 }
 
 func (a *api) getScale(w http.ResponseWriter, r *http.Request) error {
-	doc, err := a.choreoOf(param(r, "name"))
+	doc, err := a.choreoOf(rest.Param(r, "name"))
 	if err != nil {
 		return err
 	}
@@ -103,16 +90,11 @@ func (a *api) getScale(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
-	data, err := rest.ReadBody(w, r, maxQuery)
+	n, err := rest.ReadScale(w, r)
 	if err != nil {
 		return err
 	}
-	text := strings.TrimSpace(string(data))
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return state.Errorf(state.Invalid, "", "the body must be the number of processes, such as 5, not %.40q", text)
-	}
-	doc, err := a.control.Scale(r.Context(), param(r, "name"), n)
+	doc, err := a.control.Scale(r.Context(), rest.Param(r, "name"), n)
 	if err != nil {
 		return err
 	}
@@ -121,7 +103,7 @@ func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) getQuery(w http.ResponseWriter, r *http.Request) error {
-	doc, err := a.choreoOf(param(r, "name"))
+	doc, err := a.choreoOf(rest.Param(r, "name"))
 	if err != nil {
 		return err
 	}
@@ -136,7 +118,7 @@ func (a *api) query(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.control.SetQuery(r.Context(), param(r, "name"), query)
+	doc, err := a.control.SetQuery(r.Context(), rest.Param(r, "name"), query)
 	if err != nil {
 		return err
 	}

@@ -19,13 +19,13 @@ const (
 func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
 	var page index.Options
 	var err error
-	if page.From, err = number(r, "from", 0, math.MaxInt32); err != nil {
+	if page.From, err = rest.Number(r, "from", 0, math.MaxInt32); err != nil {
 		return err
 	}
-	if page.Size, err = number(r, "size", defaultPage, maxPage); err != nil {
+	if page.Size, err = rest.Number(r, "size", defaultPage, maxPage); err != nil {
 		return err
 	}
-	if page.IncludeDown, err = flag(r, "includeDownNode"); err != nil {
+	if page.IncludeDown, err = rest.Flag(r, "includeDownNode"); err != nil {
 		return err
 	}
 	data, err := rest.ReadBody(w, r, maxQuery)
@@ -45,11 +45,11 @@ func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
 
 // nodeOf gives a node that is there.
 func (a *api) nodeOf(r *http.Request) (control.Doc[state.Node], error) {
-	id := param(r, "id")
+	id := rest.Param(r, "id")
 	doc := a.control.Node(id)
 	switch {
 	case doc.ETag == "":
-		return doc, notFound("node", id)
+		return doc, rest.NotFound("node", id)
 	case doc.Value == nil:
 		return doc, unreadable(state.KindNode.Key(id), doc.Err)
 	}
@@ -61,12 +61,12 @@ func (a *api) getNode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+	rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
 	return nil
 }
 
 func (a *api) forgetNode(w http.ResponseWriter, r *http.Request) error {
-	if err := a.control.ForgetNode(r.Context(), param(r, "id")); err != nil {
+	if err := a.control.ForgetNode(r.Context(), rest.Param(r, "id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -83,7 +83,7 @@ func (a *api) getTags(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putTags(w http.ResponseWriter, r *http.Request) error {
-	data, cond, err := readEdit(w, r)
+	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *api) putTags(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.control.SetTags(r.Context(), param(r, "id"), *tags, cond)
+	doc, err := a.control.SetTags(r.Context(), rest.Param(r, "id"), *tags, cond)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (a *api) getEnvs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putEnvs(w http.ResponseWriter, r *http.Request) error {
-	data, cond, err := readEdit(w, r)
+	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a *api) putEnvs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.control.SetEnvs(r.Context(), param(r, "id"), *envs, cond)
+	doc, err := a.control.SetEnvs(r.Context(), rest.Param(r, "id"), *envs, cond)
 	if err != nil {
 		return err
 	}
@@ -127,21 +127,21 @@ func (a *api) putEnvs(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) drain(drain bool) rest.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		doc, err := a.control.SetDrain(r.Context(), param(r, "id"), drain)
+		doc, err := a.control.SetDrain(r.Context(), rest.Param(r, "id"), drain)
 		if err != nil {
 			return err
 		}
-		writeView(w, r, http.StatusOK, doc.Value, doc.ETag)
+		rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
 		return nil
 	}
 }
 
 func (a *api) getManifest(w http.ResponseWriter, r *http.Request) error {
-	id := param(r, "id")
+	id := rest.Param(r, "id")
 	doc := a.control.Manifest(id)
 	switch {
 	case doc.ETag == "":
-		return notFound("manifest of node", id)
+		return rest.NotFound("manifest of node", id)
 	case doc.Err != nil:
 		return unreadable(state.KindManifest.Key(id), doc.Err)
 	}
@@ -150,34 +150,27 @@ func (a *api) getManifest(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
-	id := param(r, "id")
+	id := rest.Param(r, "id")
 	if a.control.Node(id).ETag == "" && a.control.Manifest(id).ETag == "" {
-		return notFound("node", id)
+		return rest.NotFound("node", id)
 	}
-	data, cond, err := readEdit(w, r)
+	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
 	}
 	key := state.KindManifest.Key(id)
 	doc, created, err := a.control.PutManifest(r.Context(), id, cond, func(old *state.Manifest) (*state.Manifest, error) {
-		if old == nil {
-			return state.DecodeInput[state.Manifest](key, data)
-		}
-		m, err := state.DecodeInput[state.Manifest](key, hide(data, known(old.Extra)))
-		if err == nil {
-			m.Extra = old.Extra
-		}
-		return m, err
+		return rest.DecodeManifest(key, data, old)
 	})
 	if err != nil {
 		return err
 	}
-	rest.WriteJSON(w, r, written(created), doc.Value, doc.ETag)
+	rest.WriteJSON(w, r, rest.Written(created), doc.Value, doc.ETag)
 	return nil
 }
 
 func (a *api) release(w http.ResponseWriter, r *http.Request) error {
-	doc, err := a.control.ReleaseEntry(r.Context(), param(r, "id"), param(r, "app"))
+	doc, err := a.control.ReleaseEntry(r.Context(), rest.Param(r, "id"), rest.Param(r, "app"))
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func plainData(resp *http.Response) error {
 // agent's address it uses nothing but scheme, host and port.
 func (a *api) toAgent(what string) rest.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		pid, err := pidOf(r)
+		pid, err := rest.PID(r)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (a *api) toAgent(what string) rest.HandlerFunc {
 			return state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
 				node.Value.ID, node.Value.AgentAddress)
 		}
-		body, err := rest.ReadBody(w, r, maxDocument)
+		body, err := rest.ReadBody(w, r, rest.MaxEdit)
 		if err != nil {
 			return err
 		}

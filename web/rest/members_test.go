@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"testing"
@@ -21,7 +21,7 @@ func TestHide(t *testing.T) {
 		{"broken", `{"x": 1, "a"`, `{"x": 1, "a"`},
 		{"empty", ``, ``},
 	} {
-		got := string(hide([]byte(c.in), drop))
+		got := string(HideMembers([]byte(c.in), drop))
 		if got != c.out {
 			t.Errorf("%s: %q became %q, want %q", c.name, c.in, got, c.out)
 		}
@@ -29,7 +29,7 @@ func TestHide(t *testing.T) {
 }
 
 func TestWithMember(t *testing.T) {
-	got := withMember(jsontext.Value(`{"a":1,"status":"old","b":2}`), "status", "new")
+	got := WithMember(jsontext.Value(`{"a":1,"status":"old","b":2}`), "status", "new")
 	if want := "{\"a\":1,\"b\":2,\"status\":\"new\"\n}"; string(got) != want {
 		t.Errorf("got %s", got)
 	}
@@ -39,7 +39,7 @@ func FuzzHide(f *testing.F) {
 	f.Add([]byte(`{"x": 1, "a": [1, {"x": 2}], "y": 3}`))
 	f.Add([]byte(`{"x"`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		out := hide(data, func(name string) bool { return name == "x" })
+		out := HideMembers(data, func(name string) bool { return name == "x" })
 		if len(out) != len(data) {
 			t.Fatalf("the length changed: %q, %q", data, out)
 		}

@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ func members(data []byte) []member {
 	return all
 }
 
-// has reports whether the object has a member.
-func has(data []byte, name string) bool {
+// HasMember reports whether the object has a member.
+func HasMember(data []byte, name string) bool {
 	for _, m := range members(data) {
 		if m.name == name {
 			return true
@@ -46,8 +46,8 @@ func has(data []byte, name string) bool {
 	return false
 }
 
-// hide replaces members of an object with spaces, so that lines and columns of the rest stay what they were.
-func hide(data []byte, unwanted func(name string) bool) []byte {
+// HideMembers replaces members of an object with spaces, so that lines and columns of the rest stay what they were.
+func HideMembers(data []byte, unwanted func(name string) bool) []byte {
 	out := bytes.Clone(data)
 	for _, m := range members(data) {
 		if !unwanted(m.name) {
@@ -74,9 +74,9 @@ func blank(text []byte) {
 	}
 }
 
-// known gives a test for the members that an edit may carry without meaning: what the API adds to its answers, and what
+// KnownMembers gives a test for the members that an edit may carry without meaning: what the API adds to its answers, and what
 // a newer or older peer added to the stored document, which the edit keeps as it is stored.
-func known(extra jsontext.Value, added ...string) func(name string) bool {
+func KnownMembers(extra jsontext.Value, added ...string) func(name string) bool {
 	names := map[string]bool{}
 	for _, name := range added {
 		names[name] = true
@@ -87,8 +87,8 @@ func known(extra jsontext.Value, added ...string) func(name string) bool {
 	return func(name string) bool { return names[name] }
 }
 
-// withMember gives unknown members of a document and one more, which replaces one of the same name.
-func withMember(extra jsontext.Value, name string, value any) jsontext.Value {
+// WithMember gives unknown members of a document and one more, which replaces one of the same name.
+func WithMember(extra jsontext.Value, name string, value any) jsontext.Value {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for _, m := range members(extra) {

@@ -1,0 +1,117 @@
+package state
+
+import (
+	"slices"
+	"strings"
+)
+
+// AppStatus is how an app is doing, as the API shows it beside the app.
+type AppStatus struct {
+	State     AppState    `json:"state"`
+	Wanted    int         `json:"wanted"`    // instances that are asked for
+	Placed    int         `json:"placed"`    // instances that manifests of living nodes list
+	Running   int         `json:"running"`   // instances that living nodes report as running
+	Healthy   int         `json:"healthy"`   // of the running ones, those whose health checks pass
+	Unhealthy int         `json:"unhealthy"` // of the running ones, those whose health checks fail
+	Unknown   int         `json:"unknown"`   // instances on silent nodes that were running when last heard of
+	Reasons   []AppReason `json:"reasons"`
+}
+
+// AppReason is why an app is not as it should be.
+type AppReason struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Nodes   int      `json:"nodes,omitzero"` // how many nodes it concerns
+	Names   []string `json:"names,omitzero"` // the first MaxReasonNames of them
+}
+
+// AppState sums up an AppStatus.
+type AppState string
+
+// The states of an app.
+const (
+	AppBroken    AppState = "broken"    // its document cannot be read
+	AppDeleting  AppState = "deleting"  // it is on its way out
+	AppStopping  AppState = "stopping"  // not started, and instances still run
+	AppStopped   AppState = "stopped"   // not started
+	AppIdle      AppState = "idle"      // started, but no instance is asked for
+	AppDeploying AppState = "deploying" // all instances are placed, but not all run yet
+	AppDegraded  AppState = "degraded"  // instances find no node, cannot run, are unhealthy, or are on nodes that fell silent together
+	AppRunning   AppState = "running"   // all run
+)
+
+// CodeNotRunning is the code of an AppReason that an agent gives: the instance is placed, but does not run.
+const CodeNotRunning = "not-running"
+
+const (
+	MaxReasonNames = 50 // of one AppReason
+	maxReasons     = 20 // of one app: messages of agents may all differ
+)
+
+// Count takes up an instance of the app. up says that its node lives.
+func (s *AppStatus) Count(inst *Instance, up bool) {
+	if !inst.State.Live() || inst.State == Stopping && up {
+		return
+	}
+	if !up {
+		s.Unknown++
+		return
+	}
+	s.Running++
+	switch inst.Health {
+	case HealthHealthy:
+		s.Healthy++
+	case HealthUnhealthy:
+		s.Unhealthy++
+	}
+}
+
+// Blame takes up why an instance on a living node does not run. Instances with the same trouble share an AppReason; those
+// of one node come one after the other.
+func (s *AppStatus) Blame(inst *Instance, node string) {
+	if inst.State != Backoff && inst.State != Failed && inst.State != Waiting || inst.Reason == "" {
+		return
+	}
+	message, _, _ := strings.Cut(inst.Reason, "; next try after") // that differs from one to the next
+	message = "an instance does not run: " + strings.ToValidUTF8(message, "\uFFFD")
+	i := slices.IndexFunc(s.Reasons, func(r AppReason) bool { return r.Code == CodeNotRunning && r.Message == message })
+	if i < 0 {
+		if len(s.Reasons) >= maxReasons {
+			return
+		}
+		s.Reasons = append(s.Reasons, AppReason{Code: CodeNotRunning, Message: message})
+		i = len(s.Reasons) - 1
+	}
+	r := &s.Reasons[i]
+	if n := len(r.Names); n > 0 && r.Names[n-1] == node {
+		return
+	}
+	r.Nodes++
+	if len(r.Names) < MaxReasonNames {
+		r.Names = append(r.Names, node)
+	}
+}
+
+// Failing reports whether an instance was blamed.
+func (s *AppStatus) Failing() bool {
+	return slices.ContainsFunc(s.Reasons, func(r AppReason) bool { return r.Code == CodeNotRunning })
+}
+
+// Sum gives the state that follows from the counts and reasons of an app that can be read. started is its own word,
+// degraded says that something is wrong with it that these do not show.
+func (s *AppStatus) Sum(started, degraded bool) AppState {
+	switch {
+	case !started && s.Running > 0:
+		return AppStopping
+	case !started:
+		return AppStopped
+	case s.Placed < s.Wanted || s.Unhealthy > 0 || degraded || s.Failing():
+		return AppDegraded
+	case s.Running < s.Placed:
+		return AppDeploying
+	case s.Wanted == 0 && s.Running == 0:
+		return AppIdle
+	default:
+		return AppRunning
+	}
+}
