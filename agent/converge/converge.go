@@ -20,6 +20,7 @@ type Desired struct {
 	Halt  bool
 	IDs   []string         // the order of starts
 	Wants map[string]*Want // by instance ID
+	Apps  map[string]*App  // by name: what dependsOn is about
 }
 
 // Want is one instance that is to exist.
@@ -28,6 +29,7 @@ type Want struct {
 	Policy Policy
 	Hold   string // not empty: why the instance is not to be started (nor stopped) for now
 	Off    string // not empty: why the instance is to have no process, though what it has (folder, logs) is kept
+	App    *App   // the app it is of; nil: it depends on nothing
 }
 
 // Observed is what the agent knows of each instance, by instance ID.
@@ -38,6 +40,7 @@ type Have struct {
 	State    state.InstanceState // "" counts as Stopped
 	Reason   string              // of the state
 	Spec     string              // what its process, or its last try, was made from; "" is unknown
+	Since    time.Time           // when its process came up
 	Failing  string              // not empty: why its process, which runs, is to be replaced by a new one
 	Failures int                 // ends in a row, each before state.GoodRunning of running
 	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
@@ -69,6 +72,7 @@ type Action struct {
 	ID     string
 	Reason string
 	State  state.InstanceState // of Settle
+	Note   string              // of Start: what people should know of the instance while it runs
 }
 
 // Plan is what to do now, in this order: stops and what needs no process first, then starts in the order of the
@@ -82,16 +86,15 @@ type Plan struct {
 func Diff(desired Desired, observed Observed, now time.Time) Plan {
 	var plan Plan
 	var starts []Action
+	g := &gate{desired: desired, observed: observed, now: now}
 	add := func(id string) {
-		action, wake := One(desired, id, observed[id], now)
+		action, wake := one(desired, id, observed[id], g, now)
 		if action.Kind == Start {
 			starts = append(starts, action)
 		} else if action.Kind != "" {
 			plan.Actions = append(plan.Actions, action)
 		}
-		if !wake.IsZero() && (plan.Wake.IsZero() || wake.Before(plan.Wake)) {
-			plan.Wake = wake
-		}
+		plan.Wake = earlier(plan.Wake, wake)
 	}
 	var gone []string
 	for id := range observed {
@@ -110,9 +113,12 @@ func Diff(desired Desired, observed Observed, now time.Time) Plan {
 	return plan
 }
 
-// One plans for one instance: at most one action (its Kind is empty when there is none), and when to look again. have is
-// nil when nothing is known of the instance.
-func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Time) {
+// One plans for one instance: at most one action (its Kind is empty when there is none), and when to look again.
+func One(desired Desired, observed Observed, id string, now time.Time) (Action, time.Time) {
+	return one(desired, id, observed[id], &gate{desired: desired, observed: observed, now: now}, now)
+}
+
+func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
 	if have == nil {
 		have = &Have{}
 	}
@@ -149,14 +155,18 @@ func One(desired Desired, id string, have *Have, now time.Time) (Action, time.Ti
 	case want.Hold != "":
 		return settle(id, have, state.Waiting, want.Hold), time.Time{}
 	default:
-		return idle(want, id, have, now)
+		return idle(want, id, have, g, now)
 	}
 }
 
 // idle decides for a wanted instance that has no process.
-func idle(want *Want, id string, have *Have, now time.Time) (Action, time.Time) {
+func idle(want *Want, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
 	start := func(reason string) (Action, time.Time) {
-		return Action{Kind: Start, ID: id, Reason: reason}, time.Time{}
+		v := g.verdict(want.App)
+		if v.wait != "" {
+			return settle(id, have, state.Waiting, v.wait), v.wake
+		}
+		return Action{Kind: Start, ID: id, Reason: reason, Note: v.note}, time.Time{}
 	}
 	end := have.Ended
 	switch {

@@ -97,7 +97,7 @@ func TestOne(t *testing.T) {
 			if tt.want != nil {
 				d.Wants["n/a.0"] = tt.want
 			}
-			action, wake := One(d, "n/a.0", tt.have, t0)
+			action, wake := One(d, Observed{"n/a.0": tt.have}, "n/a.0", t0)
 			if action.Kind != tt.kind || action.State != tt.state {
 				t.Errorf("got %q %q, want %q %q", action.Kind, action.State, tt.kind, tt.state)
 			}
@@ -393,7 +393,7 @@ func TestUnsureStopsAndForgetsNothing(t *testing.T) {
 func TestUnsureReplacesWhatFails(t *testing.T) {
 	d := Desired{Known: true, Unsure: true, Wants: map[string]*Want{"n/a.0": {Spec: "a"}}}
 	for spec, want := range map[string]Kind{"a": Replace, "b": ""} {
-		got, _ := One(d, "n/a.0", &Have{State: state.Unhealthy, Spec: spec, Failing: "x"}, t0)
+		got, _ := One(d, Observed{"n/a.0": {State: state.Unhealthy, Spec: spec, Failing: "x"}}, "n/a.0", t0)
 		if got.Kind != want {
 			t.Errorf("spec %s: %q, want %q", spec, got.Kind, want)
 		}

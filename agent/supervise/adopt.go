@@ -138,6 +138,7 @@ func (s *Supervisor) take(i *instance, id proc.Identity) {
 	if i.startedAt.IsZero() {
 		i.startedAt = s.startTime(id)
 	}
+	i.have.Since = i.startedAt
 	s.byProc[id] = i
 	s.log.Info("adopted", "instance", i.id, "pid", id.PID)
 	s.keep(i)

@@ -30,7 +30,7 @@ const offByEntry = `its entry in the manifest says "start": false`
 // compile makes a manifest ready. The node's own name is the agent's, not the document's.
 func compile(node string, m *state.Manifest) *desired {
 	d := &desired{
-		Desired:  converge.Desired{Known: true, Wants: map[string]*converge.Want{}},
+		Desired:  converge.Desired{Known: true, Wants: map[string]*converge.Want{}, Apps: map[string]*converge.App{}},
 		manifest: m, specs: map[string]*spec{},
 	}
 	for k := range m.Apps {
@@ -42,13 +42,16 @@ func compile(node string, m *state.Manifest) *desired {
 		} else if e.Schedule != nil {
 			want.Hold = holdScheduled
 		}
-		from := &spec{app: &e.App, nodeEnvs: m.Envs}
+		from, first := &spec{app: &e.App, nodeEnvs: m.Envs}, len(d.IDs)
 		for n := range e.Count {
 			id := state.InstanceID(node, e.App.Name, n)
 			d.IDs = append(d.IDs, id)
 			d.Wants[id], d.specs[id] = want, from
 		}
+		want.App = appOf(e, d.IDs[first:len(d.IDs):len(d.IDs)])
+		d.Apps[e.App.Name] = want.App
 	}
+	converge.Link(d.Apps)
 	return d
 }
 

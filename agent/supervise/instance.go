@@ -29,6 +29,7 @@ type instance struct {
 	lastExit  *state.Exit
 	blockedBy string // the instance that holds a port which this one needs
 	logged    string // the last failure that was logged
+	note      string // what people should know of it while it runs
 	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
 	health state.Health // "" counts as unknown
@@ -57,7 +58,7 @@ func (s *Supervisor) convergeAll() {
 
 // convergeOne does so for one instance, without a look at the others.
 func (s *Supervisor) convergeOne(id string) {
-	action, wake := converge.One(s.desired.Desired, id, s.observed[id], time.Now())
+	action, wake := converge.One(s.desired.Desired, s.observed, id, time.Now())
 	if !wake.IsZero() && (s.wake.IsZero() || wake.Before(s.wake)) {
 		s.wake = wake
 	}
@@ -71,6 +72,7 @@ func (s *Supervisor) execute(a converge.Action) {
 	}
 	switch a.Kind {
 	case converge.Start:
+		i.note = a.Note
 		s.start(i)
 	case converge.Stop:
 		s.stop(i, a.Reason)
@@ -81,6 +83,10 @@ func (s *Supervisor) execute(a converge.Action) {
 	case converge.Settle:
 		if i.set(a.State, a.Reason); a.State == state.Stopped {
 			i.have.Ended, i.have.Failures, i.blockedBy = nil, 0, "" // when it is wanted again, it starts at once
+		}
+		if a.State == state.Waiting {
+			s.changed() // what it waits for is no later agent's concern, and it may change often
+			return
 		}
 		s.keep(i)
 	}
@@ -98,6 +104,7 @@ func (s *Supervisor) newInstance(id string) *instance {
 func (s *Supervisor) keep(i *instance) {
 	s.runs.put(i)
 	s.changed()
+	s.tellDependents(i)
 }
 
 // started takes the result of a try.
@@ -112,7 +119,8 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	}
 	i.proc, i.lastPID, i.ended = r.id, r.id.PID, make(chan struct{})
 	i.startedAt, i.ports, i.artifacts = r.at, r.ports, r.artifacts
-	i.set(state.Running, r.note)
+	i.have.Since = r.at
+	i.set(state.Running, withNote(r.note, i.note))
 	s.byProc[i.proc] = i
 	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports, "note", r.note)
 	s.keep(i)
