@@ -6,35 +6,26 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
-	"io"
-	"maps"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"stathub/localstack/harness"
-	"stathub/localstack/miniosrv"
 	"stathub/state"
-	"stathub/state/httpstore"
-	"stathub/state/memstore"
 )
 
 // stampFile makes this executable, run as a workload, write the time of its start there and then wait to be killed.
 const stampFile = "BENCH_STAMP_FILE"
+
+// listenEnv makes it listen there, until it is killed.
+const listenEnv = "BENCH_LISTEN"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(stampFile); path != "" {
@@ -45,6 +36,17 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Fprintf(f, "%d %d\n", now, os.Getpid())
 		select {}
+	}
+	if address := os.Getenv(listenEnv); address != "" {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			os.Exit(1)
+		}
+		for {
+			if c, err := l.Accept(); err == nil {
+				c.Close()
+			}
+		}
 	}
 	harness.Main(m)
 }
@@ -122,127 +124,22 @@ func (a *agent) apply(b *testing.B, entries ...state.ManifestEntry) {
 	}
 }
 
-// BenchmarkRestart: from kill -9 of a process to the first instruction of the next one's main, under an agent and in a
-// bare fork+exec+wait loop. Each instance is killed once: a second crash in a row would wait, by policy.
-func BenchmarkRestart(b *testing.B) {
-	const rounds = 40
-	exe, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	dir := b.TempDir()
-	a := startAgent(b, nil)
-	for b.Loop() {
-		run := b.TempDir()
-		a.apply(b, state.ManifestEntry{Count: rounds, App: state.App{Start: true,
-			Name: "crash", ToProcess: exe, KillSignal: 15, Envs: map[string]string{stampFile: filepath.Join(run, "${INSTANCE}")},
-		}})
-		for i := range rounds {
-			stamps(b, filepath.Join(run, fmt.Sprintf("crash.%d", i)), 1)
-		}
-		harness.Within(b, 20*time.Second, func() error { return allRun(b, a.base, rounds) })
-		var bare, guarded []time.Duration
-		bareFile := filepath.Join(dir, "bare"+filepath.Base(run))
-		next := startBare(b, exe, bareFile)
-		for i := range rounds {
-			pid := stamps(b, bareFile, i+1).pid
-			killed := time.Now()
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				b.Fatal(err)
-			}
-			next.Wait()
-			next = startBare(b, exe, bareFile)
-			bare = append(bare, stamps(b, bareFile, i+2).at.Sub(killed))
+func allRun(b *testing.B, base string, n int) error { return allAre(b, base, n, "") }
 
-			file := filepath.Join(run, fmt.Sprintf("crash.%d", i))
-			pid = stamps(b, file, 1).pid
-			killed = time.Now()
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				b.Fatal(err)
-			}
-			guarded = append(guarded, stamps(b, file, 2).at.Sub(killed))
-		}
-		next.Process.Kill()
-		next.Wait()
-		report(b, "bare", bare)
-		report(b, "agent", guarded)
-		b.ReportMetric(float64((median(guarded)-median(bare)).Microseconds())/1000, "ms-over-bare")
-	}
-}
-
-func startBare(b *testing.B, exe, file string) *exec.Cmd {
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), stampFile+"="+file)
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	return cmd
-}
-
-// Benchmark100: from the write of a manifest to 100 processes, beside a bare loop that starts as many, and what the
-// agent's memory is then.
-func Benchmark100(b *testing.B) {
-	const n, rounds = 100, 5
-	for b.Loop() {
-		var bare, guarded []time.Duration
-		var pss float64
-		for range rounds {
-			bare = append(bare, bareStarts(b, n))
-			func() {
-				a := startAgent(b, nil)
-				defer a.Stop(b)
-				began := time.Now()
-				a.apply(b, state.ManifestEntry{Count: n, App: state.App{Name: "sleep", ToProcess: "sleep 1000", KillSignal: 15, Start: true}})
-				for children(b, a.Cmd.Process.Pid) < n {
-					if time.Since(began) > 30*time.Second {
-						b.Fatalf("only %d of %d processes run", children(b, a.Cmd.Process.Pid), n)
-					}
-					time.Sleep(time.Millisecond)
-				}
-				guarded = append(guarded, time.Since(began))
-				harness.Within(b, 20*time.Second, func() error { return allRun(b, a.base, n) })
-				time.Sleep(10 * time.Second) // what the start needed is given back by now
-				pss = max(pss, pssMB(b, a.Cmd.Process.Pid))
-			}()
-		}
-		report(b, "bare", bare)
-		report(b, "agent", guarded)
-		b.ReportMetric(float64(median(guarded))/float64(median(bare)), "x-bare")
-		b.ReportMetric(pss, "agent-PSS-MB")
-	}
-}
-
-func bareStarts(b *testing.B, n int) time.Duration {
-	began := time.Now()
-	var all []*exec.Cmd
-	for range n {
-		cmd := exec.Command("sleep", "1000")
-		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
-		}
-		all = append(all, cmd)
-	}
-	took := time.Since(began)
-	for _, cmd := range all {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
-	return took
-}
-
-func allRun(b *testing.B, base string, n int) error {
+// allAre reports whether as many instances are in a state, or live when it is "".
+func allAre(b *testing.B, base string, n int, in state.InstanceState) error {
 	var procs []state.Proc
 	if _, err := harness.Call(b.Context(), "GET", base+"/v1/proc", nil, &procs); err != nil {
 		return err
 	}
 	run := 0
 	for _, p := range procs {
-		if p.State.Live() {
+		if p.State == in || in == "" && p.State.Live() {
 			run++
 		}
 	}
 	if run != n {
-		return fmt.Errorf("%d of %d run", run, n)
+		return fmt.Errorf("%d of %d are %s", run, n, cmp.Or(in, "running"))
 	}
 	return nil
 }
@@ -279,106 +176,6 @@ func pssMB(b *testing.B, pid int) float64 {
 	}
 	b.Fatal("smaps_rollup has no Pss")
 	return 0
-}
-
-// BenchmarkIdle: what an agent with nothing to do asks of its bucket, through the gateway and at a real MinIO.
-func BenchmarkIdle(b *testing.B) {
-	const watch = 30 * time.Second
-	b.Run("gateway", func(b *testing.B) {
-		var count counter
-		store := memstore.New()
-		srv := httptest.NewServer(count.wrap(httpstore.Handler(store, httpstore.Options{})))
-		b.Cleanup(srv.Close)
-		startAgent(b, nil, "--master.address="+srv.URL)
-		for b.Loop() {
-			count.measure(b, watch)
-		}
-	})
-	b.Run("minio", func(b *testing.B) {
-		server, err := miniosrv.Start(b.Context(), b.TempDir(), miniosrv.Options{Logf: b.Logf})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { server.Stop() })
-		if err := server.CreateBucket(b.Context(), "stathub"); err != nil {
-			b.Fatal(err)
-		}
-		target, err := url.Parse(server.Endpoint)
-		if err != nil {
-			b.Fatal(err)
-		}
-		var count counter
-		// The host of the request stays as the agent signed it.
-		proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
-		}}
-		srv := httptest.NewServer(count.wrap(proxy))
-		b.Cleanup(srv.Close)
-		through := strings.ReplaceAll(server.StateURL("stathub"), url.QueryEscape(server.Endpoint), url.QueryEscape(srv.URL))
-		startAgent(b, server.Env(), "--state.url="+through)
-		for b.Loop() {
-			count.measure(b, watch)
-		}
-	})
-}
-
-// counter counts requests by method, and the bytes of their bodies in both directions.
-type counter struct {
-	mu       sync.Mutex
-	requests map[string]int
-	bytes    atomic.Int64
-}
-
-func (c *counter) wrap(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		if c.requests == nil {
-			c.requests = map[string]int{}
-		}
-		c.requests[r.Method]++
-		c.mu.Unlock()
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.TeeReader(r.Body, &byteCounter{c}), r.Body}
-		next.ServeHTTP(&countingWriter{w, c}, r)
-	})
-}
-
-type byteCounter struct{ *counter }
-
-func (c *byteCounter) Write(p []byte) (int, error) {
-	c.bytes.Add(int64(len(p)))
-	return len(p), nil
-}
-
-type countingWriter struct {
-	http.ResponseWriter
-	c *counter
-}
-
-func (w *countingWriter) Write(p []byte) (int, error) {
-	w.c.bytes.Add(int64(len(p)))
-	return w.ResponseWriter.Write(p)
-}
-
-func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// measure lets the agent settle, then counts for a while and reports per minute.
-func (c *counter) measure(b *testing.B, d time.Duration) {
-	time.Sleep(3 * time.Second)
-	c.mu.Lock()
-	before, bytes := maps.Clone(c.requests), c.bytes.Load()
-	c.mu.Unlock()
-	time.Sleep(d)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	perMinute := float64(time.Minute) / float64(d)
-	for _, method := range slices.Sorted(maps.Keys(c.requests)) {
-		b.ReportMetric(float64(c.requests[method]-before[method])*perMinute, method+"/min")
-	}
-	b.ReportMetric(float64(c.bytes.Load()-bytes)*perMinute, "body-B/min")
-	b.ReportMetric(0, "ns/op")
 }
 
 func median(d []time.Duration) time.Duration {
