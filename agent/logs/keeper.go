@@ -16,6 +16,7 @@ const (
 	busyPause = 20 * time.Millisecond // at least, however fast it grows
 	newPause  = 50 * time.Millisecond // after the first look: programs often say most when they start
 	together  = 10 * time.Millisecond // looks that are due within this time need no wake-up each
+	armedLook = time.Minute           // at a file whose next write is told: one through a memory map is not
 )
 
 // Limit is the bound of one file.
@@ -27,7 +28,8 @@ type Limit struct {
 // Keeper trims a set of files while they are written to. A file is looked at again when a quarter of its limit will have
 // been added if it grows as before, after 1 s at the latest and 20 ms at the earliest, and trimmed at an eighth above its
 // limit. So it holds less than 1.4 times its limit in steady writing of up to 12 times the limit per second, and above
-// that only what a sudden burst writes within 1 s. A look at a file that does not grow is one stat(2).
+// that only what a sudden burst writes within 1 s. On Linux the first write to a file that did not grow is told by the
+// system: a silent file costs nothing, and a burst has 50 ms. Elsewhere a look at one is a stat each second.
 type Keeper struct {
 	warn    func(path string, err error)
 	changed chan struct{} // holds one: Set was called
@@ -60,6 +62,8 @@ func (k *Keeper) Set(limits []Limit) {
 // Run trims until ctx ends. One goroutine at a time may be in it.
 func (k *Keeper) Run(ctx context.Context) {
 	files := map[string]*tracked{}
+	wake := newWaker()
+	defer wake.close()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -68,9 +72,11 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		case <-k.changed:
 			files = k.merge(files, time.Now())
+		case paths := <-wake.events():
+			written(files, paths, time.Now())
 		case <-timer.C:
 		}
-		timer.Reset(k.round(ctx, files, time.Now()))
+		timer.Reset(k.round(ctx, files, wake, time.Now()))
 	}
 }
 
@@ -81,7 +87,22 @@ type tracked struct {
 	from   int64 // where it began then
 	looked time.Time
 	pause  time.Duration // from then to the next look
+	still  bool          // it did not grow at the last look
 	failed bool          // and warned of
+}
+
+// written makes files due soon that were written to; no paths are all.
+func written(files map[string]*tracked, paths []string, now time.Time) {
+	for _, path := range paths {
+		if f := files[path]; f != nil {
+			f.looked, f.pause = now, newPause
+		}
+	}
+	if paths == nil {
+		for _, f := range files {
+			f.looked, f.pause = now, min(f.pause, newPause)
+		}
+	}
 }
 
 func (k *Keeper) merge(old map[string]*tracked, now time.Time) map[string]*tracked {
@@ -95,7 +116,7 @@ func (k *Keeper) merge(old map[string]*tracked, now time.Time) map[string]*track
 			f = &tracked{looked: now}
 		}
 		if f.Limit != l {
-			f.Limit, f.size, f.from = l, 0, 0 // as if all of it had just been written
+			*f = tracked{Limit: l, looked: now, failed: f.failed} // as if all of it had just been written
 		}
 		files[l.Path] = f
 	}
@@ -103,15 +124,22 @@ func (k *Keeper) merge(old map[string]*tracked, now time.Time) map[string]*track
 }
 
 // round looks at every file that is due, and gives the time until the next is.
-func (k *Keeper) round(ctx context.Context, files map[string]*tracked, now time.Time) time.Duration {
-	next := idlePause
+func (k *Keeper) round(ctx context.Context, files map[string]*tracked, wake *waker, now time.Time) time.Duration {
+	next := armedLook
 	for _, f := range files {
 		due := f.looked.Add(f.pause).Sub(now)
 		if due <= together {
 			if ctx.Err() != nil {
 				break
 			}
+			before := f.still
 			k.look(f, now)
+			if before && f.still && wake.arm(f.Path) {
+				k.look(f, now) // what was written before it was armed is not told
+				if f.still {
+					f.pause = armedLook
+				}
+			}
 			due = f.pause
 		}
 		next = min(next, due)
@@ -124,11 +152,12 @@ func (k *Keeper) look(f *tracked, now time.Time) {
 	f.looked = now
 	info, err := os.Stat(f.Path)
 	if err != nil {
-		f.pause = idlePause
+		f.pause, f.still = idlePause, false
 		k.note(f, err)
 		return
 	}
 	grown := info.Size() - f.size
+	f.still = grown == 0
 	f.size = info.Size()
 	f.pause = pause(grown, elapsed, f.pause, limit(f.MaxBytes))
 	if grown < 0 { // emptied, shortened or replaced
