@@ -28,9 +28,11 @@ type Limit struct {
 // Keeper trims a set of files while they are written to. A file is looked at again when a quarter of its limit will have
 // been added if it grows as before, after 1 s at the latest and 20 ms at the earliest, and trimmed at an eighth above its
 // limit. So it holds less than 1.4 times its limit in steady writing of up to 12 times the limit per second, and above
-// that only what a sudden burst writes within 1 s. On Linux the first write to a file that did not grow is told by the
-// system: a silent file costs nothing, and a burst has 50 ms. Elsewhere a look at one is a stat each second.
+// that only what a sudden burst writes within 1 s. With Told, on Linux, the system tells of the first write to a file that
+// did not grow: a silent file costs nothing, and a burst has 50 ms. Without, a look at one is a stat each second.
 type Keeper struct {
+	Told bool // set before Run
+
 	warn    func(path string, err error)
 	changed chan struct{} // holds one: Set was called
 
@@ -62,8 +64,11 @@ func (k *Keeper) Set(limits []Limit) {
 // Run trims until ctx ends. One goroutine at a time may be in it.
 func (k *Keeper) Run(ctx context.Context) {
 	files := map[string]*tracked{}
-	wake := newWaker()
-	defer wake.close()
+	var wake *waker
+	if k.Told {
+		wake = newWaker()
+		defer wake.close()
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -53,6 +53,7 @@ type Options struct {
 	Poll       time.Duration   // of the manifest; default 5 s
 	Heartbeat  time.Duration   // default 10 s
 	Deadline   time.Duration   // of each request to the store; default 30 s
+	LogsTold   bool            // the system tells of writes to logs (logs.Keeper.Told)
 	StopOnExit bool            // the processes end with the agent, each within its own time to stop
 	Hurry      <-chan struct{} // closed: at such an end they are killed now; nil: never
 

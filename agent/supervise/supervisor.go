@@ -60,10 +60,12 @@ type Supervisor struct {
 func New(o Options) *Supervisor {
 	o = o.withDefaults()
 	p := paths{o.Dir}
+	keeper := logs.NewKeeper(func(path string, err error) {
+		o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
+	})
+	keeper.Told = o.LogsTold
 	return &Supervisor{
-		logs: logs.NewKeeper(func(path string, err error) {
-			o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
-		}),
+		logs: keeper,
 		opts: o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
 		forks:  make(chan struct{}, 8),
