@@ -11,21 +11,22 @@ const (
 	InstanceStop        = "instance.stop"         // its process is asked to stop
 	InstanceStartFailed = "instance.start-failed" // no process could be made
 	InstanceHealthy     = "instance.healthy"      // all health checks pass
-	InstanceUnhealthy   = "instance.unhealthy"    // one fails too often: the process is replaced
+	InstanceUnhealthy   = "instance.unhealthy"    // one failed too often
+	InstanceReplace     = "instance.replace"      // its process is stopped for that, and a new one takes its place
 
 	ManifestFollowed = "manifest.followed" // what it says holds from now on
 	ManifestRejected = "manifest.rejected" // it cannot be followed, the last good one still holds
 
 	StoreLost  = "store.lost"  // the bucket does not answer
 	StoreBack  = "store.back"  // it does again
-	DiskFull   = "disk.full"   // the store directory takes no more
+	DiskFailed = "disk.failed" // the store directory cannot be written: full, read-only, broken
 	EventsLost = "events.lost" // events were dropped, as there were too many to keep
 )
 
 // Bad reports whether a kind is one that somebody should look at.
 func Bad(kind string) bool {
 	switch kind {
-	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, ManifestRejected, StoreLost, DiskFull, EventsLost,
+	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, StoreLost, DiskFailed, EventsLost,
 		"instance.oom", "instance.disk", "instance.limits", "artifact.failed":
 		return true
 	default:

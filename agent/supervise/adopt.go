@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"stathub/agent/events"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -141,6 +142,7 @@ func (s *Supervisor) take(i *instance, id proc.Identity) {
 	i.have.Since = i.startedAt
 	s.byProc[id] = i
 	s.log.Info("adopted", "instance", i.id, "pid", id.PID)
+	s.tell(events.InstanceAdopted, i, fmt.Sprintf("process %d runs already, and goes on", id.PID))
 	s.keep(i)
 }
 

@@ -131,6 +131,7 @@ func (s *Supervisor) healthIs(i *instance, h state.Health) {
 	if cmp.Or(i.health, state.HealthUnknown) == h && i.have.State == to {
 		return
 	}
+	s.tellHealth(i, h)
 	i.health = h
 	if i.have.State.Live() && i.have.State != state.Stopping {
 		i.have.State = to

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stathub/agent/converge"
+	"stathub/agent/events"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -123,6 +124,7 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	i.set(state.Running, withNote(r.note, i.note))
 	s.byProc[i.proc] = i
 	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports, "note", r.note)
+	s.tell(events.InstanceStart, i, toldStart(i))
 	s.keep(i)
 	if exit, ok := s.early[i.proc]; ok {
 		delete(s.early, i.proc)
@@ -146,6 +148,7 @@ func (s *Supervisor) startFailed(i *instance, r launched) {
 		i.lastExit = &state.Exit{Code: -1, At: time.Now().UTC().Truncate(time.Second), Reason: what}
 		i.set(state.Stopped, what)
 		s.logOnce(i, "cannot start", what)
+		s.tell(events.InstanceStartFailed, i, "cannot start: "+what)
 		if r.blockedBy != "" && s.instances[r.blockedBy] == nil {
 			i.blockedBy, i.have.Ended = "", nil // the port was let go of before this came
 		}
@@ -193,6 +196,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	i.have.Ended = &converge.End{At: e.Exit.At, Failed: failed, Started: true, What: exit.Reason}
 	i.set(state.Stopping, "clearing up after its end")
 	s.logOnce(i, "ended", exit.Reason)
+	s.tell(events.InstanceExit, i, toldExit(i, e.ID.PID, exit))
 	s.work.Go(func() {
 		watch.wait() // what a check runs is not the instance's to leave behind
 		left := s.clear(e.ID, i.id, true)

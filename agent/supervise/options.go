@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"stathub/agent/artifact"
-	"stathub/agent/events"
 	"stathub/agent/health"
 	"stathub/agent/proc"
 	"stathub/state"
@@ -42,7 +41,6 @@ type Options struct {
 	Store     state.Store
 	Runner    Runner
 	Artifacts Artifacts
-	Events    *events.Log // what happens is told there; default: one that nobody else reads
 
 	Facts     func(context.Context) (state.Facts, error) // default: none
 	Hostname  string                                     // NODE_HOSTNAME
@@ -83,9 +81,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
-	}
-	if o.Events == nil {
-		o.Events = events.New(events.Options{Node: o.Node})
 	}
 	if o.Listen == nil {
 		o.Listen = listenEverywhere

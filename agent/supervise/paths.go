@@ -14,10 +14,12 @@ import (
 //	run/<app>.<n>.json                 the record of an instance
 //	work/<app>.<n>/                    its working folder
 //	logs/<app>.<n>/stdout.log …        its output
+//	events/                            what happened (package events)
 type paths struct{ dir string }
 
 func (p paths) manifest() string     { return filepath.Join(p.dir, "manifest.json") }
 func (p paths) manifestMeta() string { return filepath.Join(p.dir, "manifest.meta.json") }
+func (p paths) events() string       { return filepath.Join(p.dir, "events") }
 func (p paths) runs() string         { return filepath.Join(p.dir, "run") }
 
 func (p paths) run(app string, n int) string  { return filepath.Join(p.runs(), folder(app, n)+".json") }

@@ -3,11 +3,13 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"time"
 
+	"stathub/agent/events"
 	"stathub/state"
 )
 
@@ -77,6 +79,9 @@ func (p *poller) poll(ctx context.Context) {
 		p.reached()
 		p.report(nil)
 	case state.Unavailable, state.Denied:
+		if !p.once.failing("store") {
+			p.s.tell(events.StoreLost, nil, "the bucket cannot be read; going on with the last good manifest: "+err.Error())
+		}
 		p.once.warn("store", "cannot read the manifest; going on with the last good one", err)
 		p.s.post(func() { p.s.trouble("manifest store", "cannot read the manifest: "+err.Error()) })
 	default:
@@ -90,6 +95,8 @@ func (p *poller) poll(ctx context.Context) {
 func (p *poller) reached() {
 	if p.once.clear("store") {
 		p.s.log.Info("the bucket is in reach again")
+		p.s.tell(events.StoreBack, nil, "the bucket is in reach again")
+		p.s.told.Back()
 	}
 	p.s.post(func() {
 		if p.s.troubles["manifest store"] != nil {
@@ -116,6 +123,7 @@ func (p *poller) take(data []byte, etag state.ETag, err error) {
 	p.once.clear("manifest")
 	d, status := compile(p.s.opts.Node, m), p.good
 	p.s.log.Info("following a new manifest", "generation", m.Generation, "instances", len(d.IDs))
+	p.s.tell(events.ManifestFollowed, nil, fmt.Sprintf("following generation %d of the manifest: %d instances", m.Generation, len(d.IDs)))
 	p.s.post(func() { p.s.follow(d, status) })
 	p.manifest, p.pruneAt = m, time.Time{}
 	p.save(data)
@@ -124,7 +132,9 @@ func (p *poller) take(data []byte, etag state.ETag, err error) {
 func (p *poller) save(data []byte) {
 	err := p.s.saveManifest(data, p.good)
 	if p.unsaved = err != nil; p.unsaved {
-		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)
+		if p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err) {
+			p.s.tell(events.DiskFailed, nil, "cannot keep the manifest on disk; it is followed nevertheless: "+err.Error())
+		}
 	} else {
 		p.once.clear("disk")
 	}
@@ -188,7 +198,9 @@ func (p *poller) report(err error) {
 	status := p.good
 	if err != nil {
 		status.Error = err.Error()
-		p.once.warn("manifest", "the manifest cannot be followed; going on with the last good one", err)
+		if p.once.warn("manifest", "the manifest cannot be followed; going on with the last good one", err) {
+			p.s.tell(events.ManifestRejected, nil, "the manifest cannot be followed; going on with the last good one: "+err.Error())
+		}
 	} else {
 		p.once.clear("manifest")
 	}
@@ -206,19 +218,27 @@ type once struct {
 	last map[string]string
 }
 
-func (o *once) warn(thing, text string, err error) {
+// warn is true if it logged.
+func (o *once) warn(thing, text string, err error) bool {
 	if o.last == nil {
 		o.last = map[string]string{}
 	}
-	if o.last[thing] != err.Error() {
-		o.last[thing] = err.Error()
-		o.log.Warn(text, "error", err)
+	if o.last[thing] == err.Error() {
+		return false
 	}
+	o.last[thing] = err.Error()
+	o.log.Warn(text, "error", err)
+	return true
+}
+
+func (o *once) failing(thing string) bool {
+	_, failing := o.last[thing]
+	return failing
 }
 
 // clear is true if the thing was failing.
 func (o *once) clear(thing string) bool {
-	_, failing := o.last[thing]
+	failing := o.failing(thing)
 	delete(o.last, thing)
 	return failing
 }

@@ -74,10 +74,11 @@ type recorder struct {
 	quit    chan struct{}
 	done    chan struct{}
 	failing bool
+	failed  func(error) // called once when a write fails that went well before
 }
 
-func newRecorder(p paths, log *slog.Logger) *recorder {
-	return &recorder{paths: p, log: log, pending: map[string]*record{}, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+func newRecorder(p paths, log *slog.Logger, failed func(error)) *recorder {
+	return &recorder{paths: p, log: log, failed: failed, pending: map[string]*record{}, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (w *recorder) start() { go w.run() }
@@ -129,6 +130,7 @@ func (w *recorder) flush() {
 		err := write(path, r)
 		if err != nil && !w.failing {
 			w.log.Error("cannot write the record of an instance; the processes go on", "error", err)
+			w.failed(err)
 		}
 		w.failing = err != nil
 	}

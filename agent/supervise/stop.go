@@ -3,10 +3,12 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"stathub/agent/converge"
+	"stathub/agent/events"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -19,6 +21,7 @@ func (s *Supervisor) stop(i *instance, reason string) {
 	}
 	i.have.Ended, i.have.Failing, i.have.Failures = nil, "", 0
 	s.log.Info("stopping", "instance", i.id, "pid", i.proc.PID, "reason", reason)
+	s.tell(events.InstanceStop, i, fmt.Sprintf("stopping process %d: %s", i.proc.PID, reason))
 	s.quitting(i, reason)
 }
 
@@ -26,6 +29,7 @@ func (s *Supervisor) stop(i *instance, reason string) {
 func (s *Supervisor) replace(i *instance) {
 	i.have.Failures = converge.Failures(i.have.Failures, i.watch.good(time.Now()))
 	s.logOnce(i, "killing", i.have.Failing)
+	s.tell(events.InstanceReplace, i, fmt.Sprintf("replacing process %d: %s", i.proc.PID, i.have.Failing))
 	s.quitting(i, i.have.Failing)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stathub/agent/converge"
+	"stathub/agent/events"
 	"stathub/agent/logs"
 	"stathub/agent/proc"
 	"stathub/state"
@@ -28,6 +29,7 @@ type Supervisor struct {
 	runs  *recorder
 	usage *sampler
 	logs  *logs.Keeper
+	told  *events.Log
 	forks chan struct{} // bounds the forks at one time
 
 	events chan func() // to be called by the loop
@@ -64,10 +66,13 @@ func New(o Options) *Supervisor {
 		o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
 	})
 	keeper.Told = o.LogsTold
+	told := events.New(events.Options{Node: o.Node, Dir: p.events(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter})
 	return &Supervisor{
-		logs: keeper,
+		logs: keeper, told: told,
 		opts: o, log: o.Log, paths: p,
-		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log), usage: newSampler(o.Runner),
+		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log, func(err error) {
+			told.Add(state.Event{Kind: events.DiskFailed, Message: "cannot write the record of an instance; the processes go on: " + err.Error()})
+		}), usage: newSampler(o.Runner),
 		forks:  make(chan struct{}, 8),
 		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
@@ -88,6 +93,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	s.loadManifest()
+	s.tell(events.AgentStart, nil, "the agent starts, version "+s.opts.Version)
 	if err := s.adopt(); err != nil {
 		return err
 	}
@@ -101,6 +107,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	reports := newReporter(s)
 	remote.Go(func() { reports.run(ctx) })
 	remote.Go(func() { s.logs.Run(effects) }) // the last to end: what is stopped says much
+	remote.Go(func() { s.told.Run(effects) })
 
 	s.loop(ctx)
 	s.end()
@@ -109,7 +116,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.work.Wait()
 	remote.Wait()
 	s.runs.stop()
-	reports.last(context.WithoutCancel(ctx))
+	var last sync.WaitGroup
+	last.Go(func() { reports.last(context.WithoutCancel(ctx)) })
+	last.Go(func() { s.lastEvents(context.WithoutCancel(ctx)) })
+	last.Wait()
 	return nil
 }
 
