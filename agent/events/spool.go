@@ -58,6 +58,9 @@ func readLine(line []byte) (l spoolLine, ok bool) {
 // out. whole says that there were none.
 func replay(data []byte) (q queue, whole bool) {
 	for line := range bytes.Lines(data) {
+		if !bytes.HasPrefix(line, sentPrefix()) {
+			continue
+		}
 		if l, ok := readLine(line); ok {
 			q.acked = max(q.acked, l.Sent)
 		}
@@ -215,6 +218,8 @@ func sentLine(acked string) []byte {
 	}
 	return []byte(`{"sent":"` + acked + "\"}\n")
 }
+
+func sentPrefix() []byte { return []byte(`{"sent":`) }
 
 // append adds lines to the file. It is false when the file is not the one that this agent knows: somebody wiped the disk.
 func (s *spool) append(lines []byte) (bool, error) {

@@ -41,7 +41,7 @@ func (s *Supervisor) Events(limit int) []state.Event { return s.told.Recent(limi
 
 // lastEvents sends what is left when everything has come to rest.
 func (s *Supervisor) lastEvents(ctx context.Context) {
-	s.tell(events.AgentStop, nil, s.farewell())
+	s.event(events.AgentStop, nil, s.farewell())
 	ctx, cancel := context.WithTimeout(ctx, lastReport)
 	defer cancel()
 	s.told.End(ctx)
