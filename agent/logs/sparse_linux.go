@@ -3,6 +3,7 @@ package logs
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,15 @@ import (
 	"stathub/state"
 )
 
-// trimFlags opens a file to be trimmed: never what a link names, and without waiting for the other end of a pipe.
-const trimFlags = os.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK
+// openToTrim opens a file to be trimmed: never what a link names, and without waiting for the other end of a pipe. The
+// exception is a process's descriptor below /proc (proc.Output): the kernel's link to what was deleted everywhere else.
+func openToTrim(path string) (*os.File, error) {
+	flags := os.O_RDWR | unix.O_NONBLOCK
+	if !strings.HasPrefix(path, "/proc/") {
+		flags |= unix.O_NOFOLLOW
+	}
+	return os.OpenFile(path, flags, 0)
+}
 
 // punch frees the blocks of the file's first bytes, which must be a multiple of blockOf. The size stays.
 func punch(f *os.File, bytes int64) error {

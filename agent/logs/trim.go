@@ -68,7 +68,7 @@ func Prepare(path string, maxBytes int64) error {
 
 // trim frees what may go without loss. errors.ErrUnsupported means that there is something, and no way to free it.
 func trim(path string, maxBytes int64) (*os.File, Stat, error) {
-	f, err := os.OpenFile(path, trimFlags, 0)
+	f, err := openToTrim(path)
 	if err != nil {
 		return nil, Stat{}, err
 	}

@@ -31,6 +31,7 @@ type instance struct {
 	blockedBy string // the instance that holds a port which this one needs
 	logged    string // the last failure that was logged
 	note      string // what people should know of it while it runs
+	unlinked  bool   // its process writes to a file that was deleted
 	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
 	health state.Health // "" counts as unknown
@@ -177,6 +178,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	delete(s.byProc, e.ID)
 	delete(s.unwatched, e.ID)
 	close(i.ended)
+	s.boundsDue = s.boundsDue || i.unlinked
 	watch := i.unwatch()
 	exit := state.Exit{Code: e.Exit.Code, Signal: e.Exit.Signal, At: e.Exit.At.UTC(), Reason: e.Exit.String()}
 	if !e.Exit.Known || exit.Signal != 0 {
@@ -261,7 +263,7 @@ func (s *Supervisor) LogPath(pid int, stream string) (string, error) {
 		for _, i := range s.instances {
 			// A pid that was given again is the one that runs now.
 			if pid != 0 && i.lastPID == pid && (path == "" || i.proc.PID == pid) {
-				path = s.paths.log(i.app, i.n, stream)
+				path = s.output(i, stream)
 			}
 		}
 	})

@@ -1,12 +1,24 @@
 package supervise
 
 import (
+	"slices"
+
 	"stathub/agent/logs"
+	"stathub/agent/proc"
 	"stathub/state"
 )
 
 // streams are the files of an instance's output (paths.log).
 var streams = [...]string{"stdout", "stderr"}
+
+// output is the file that one of the streams goes to.
+func (s *Supervisor) output(i *instance, stream string) string {
+	path := s.paths.log(i.app, i.n, stream)
+	if i.proc.PID == 0 {
+		return path
+	}
+	return proc.Output(i.proc.PID, slices.Index(streams[:], stream)+1, path)
+}
 
 // maxLog is how many bytes are kept of each stream of an app's instances.
 func maxLog(a *state.App) int64 {
@@ -28,8 +40,11 @@ func (s *Supervisor) boundLogs() {
 		if i.maxLog == 0 {
 			continue
 		}
+		i.unlinked = false
 		for _, stream := range streams {
-			limits = append(limits, logs.Limit{Path: s.paths.log(i.app, i.n, stream), MaxBytes: i.maxLog})
+			path := s.output(i, stream)
+			i.unlinked = i.unlinked || path != s.paths.log(i.app, i.n, stream)
+			limits = append(limits, logs.Limit{Path: path, MaxBytes: i.maxLog})
 		}
 	}
 	s.logs.Set(limits)

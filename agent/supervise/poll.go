@@ -162,6 +162,7 @@ func (p *poller) keep() {
 		for _, i := range p.s.instances {
 			p.s.runs.put(i)
 		}
+		p.s.boundsDue = true // the files of the output are elsewhere now (proc.Output)
 	})
 }
 
