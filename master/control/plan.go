@@ -25,7 +25,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	in.Reports = readable(c.reports, nil)
 	in.Nodes = make(map[string]*state.Node, len(c.nodes.docs))
 	for id := range c.nodes.docs {
-		if n := c.node(id); n != nil {
+		if n := c.node(id); n != nil && !unjudged(c.nodes.docs[id].Value) {
 			in.Nodes[id] = n
 		}
 	}

@@ -10,8 +10,9 @@ import (
 
 // nextRecord gives the node record that follows from the old one, nil for a new node, and the agent's report, nil for
 // one that was never seen. What people own (tags, envs, schedulable, drain, unknown members) stays; a new node takes its
-// first tags from the report and its first envs from its manifest, where a person may have written some. It is nil when
-// nothing but lastSeen would change: that alone is not worth a write.
+// first tags from the report and its first envs from its manifest, where a person may have written some. So does, tags
+// apart, one whose record an agent made while it had no master. It is nil when nothing but lastSeen would change: that
+// alone is not worth a write.
 func nextRecord(id string, old *state.Node, report *state.Report, manifest *state.Manifest, now state.NodeState, seen time.Time) *state.Node {
 	if old == nil && report == nil {
 		return nil
@@ -21,9 +22,9 @@ func nextRecord(id string, old *state.Node, report *state.Report, manifest *stat
 		next = *old
 	} else {
 		next.Tags = report.Tags
-		if manifest != nil {
-			next.Envs = manifest.Envs
-		}
+	}
+	if manifest != nil && len(next.Envs) == 0 && (old == nil || unjudged(old)) {
+		next.Envs = manifest.Envs
 	}
 	if report != nil {
 		// Unknown facts stay in the report: here they could clash with members of the record.
@@ -41,6 +42,10 @@ func nextRecord(id string, old *state.Node, report *state.Report, manifest *stat
 	}
 	return &next
 }
+
+// unjudged says that no master has taken charge of the node: its record is by a person, or by an agent that had no master.
+// Until then nothing is decided for it: its manifest has envs that the record lacks.
+func unjudged(record *state.Node) bool { return record.State == "" }
 
 // nodeState is what the judgement and the drain mark make together.
 func nodeState(up, drain bool) state.NodeState {
@@ -86,7 +91,7 @@ func (c *Controller) dueRecords() []recordWrite {
 	var writes []recordWrite
 	consider := func(id string) {
 		doc, report := c.nodes.docs[id], c.reports.docs[id]
-		if doc.Err != nil || doc.Value == nil && c.manifests.docs[id].Err != nil {
+		if doc.Err != nil || (doc.Value == nil || unjudged(doc.Value)) && c.manifests.docs[id].Err != nil {
 			return // the first record takes its envs from the manifest, once that can be read
 		}
 		up, seen := c.vitals.alive(id)
