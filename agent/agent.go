@@ -127,7 +127,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: []string{}, Version: Version,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
-	return serve(ctx, o, sv, listener, address, log)
+	return serve(ctx, o, sv, store, listener, address, log)
 }
 
 // sourceStalls is when a source of artifacts that says nothing is given up: the restart of an instance waits for it, and
@@ -181,7 +181,7 @@ func (o *Options) address(bound net.Addr) string {
 const shutdownGrace = 3 * time.Second
 
 // serve supervises, and serves the page and the API, until ctx ends or one of the two fails.
-func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Listener, address string, log *slog.Logger) error {
+func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state.Store, l net.Listener, address string, log *slog.Logger) error {
 	tell(o, l, address, log)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -195,7 +195,7 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, l net.Liste
 	lean.Go(func() { keepLean(ctx) })
 	defer lean.Wait()
 	streams := make(chan struct{})
-	server := rest.NewServer(handler(o, sv, rest.LoopbackAddr(l.Addr()), streams, log), log)
+	server := rest.NewServer(handler(o, sv, store, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)
 	go func() {
 		err := server.Serve(l)

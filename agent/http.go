@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"stathub/agent/httpapi"
+	"stathub/agent/standalone"
 	"stathub/agent/supervise"
 	"stathub/state"
 	"stathub/web"
@@ -15,12 +16,17 @@ import (
 
 // handler serves the page and the API. loopback says that the server is reached from this machine only; streams end when
 // stop is closed.
-func handler(o Options, sv *supervise.Supervisor, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
-	return httpapi.Handler(sv, web.AgentPage(func() web.Machine { return machine(o, sv) }), httpapi.Options{
+func handler(o Options, sv *supervise.Supervisor, store state.Store, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
+	opts := httpapi.Options{
 		Secure: rest.SecureOptions{Log: log, Loopback: loopback},
+		Master: o.MasterAddress,
 		Ready:  func() error { return ready(sv) },
 		Stop:   stop,
-	})
+	}
+	if o.Standalone() {
+		opts.Editor = standalone.New(store, o.NodeID, sv)
+	}
+	return httpapi.Handler(sv, web.AgentPage(func() web.Machine { return machine(o, sv) }), opts)
 }
 
 // ready says why the agent cannot work: it has never had a manifest, and the one in the bucket is no good. To have none

@@ -102,3 +102,14 @@ func CodeOf(err error) Code {
 	}
 	return Internal // an error without a code is none the less an error
 }
+
+// Unreadable says of a stored document that it cannot be worked with, what is wrong with it, and how to mend it: code
+// Nonsense, whatever the code of err.
+func Unreadable(key, advice string, err error) error {
+	e := &Error{Code: Nonsense, Key: key, Message: "the stored document cannot be read; " + advice, Err: err}
+	var cause *Error
+	if errors.As(err, &cause) {
+		e.Problems, e.Err = cause.Problems, cause.Err
+	}
+	return e
+}

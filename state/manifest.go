@@ -70,6 +70,9 @@ func (e *ManifestEntry) Digest() string {
 // Pinned reports whether the entry belongs to a person: it never was the master's, or was edited since.
 func (e *ManifestEntry) Pinned() bool { return e.Owner != OwnerMaster || e.Sum != e.Digest() }
 
+// ContentETag is a revision of something that is a part of a document, or made from one: equal content, equal revision.
+func ContentETag(v any) ETag { return ETag(digest(v)) }
+
 // digest is 16 hex digits of the SHA-256 of v's JSON.
 func digest(v any) string {
 	sum := sha256.Sum256(Encode(v))

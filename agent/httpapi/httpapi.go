@@ -4,10 +4,10 @@ package httpapi
 
 import (
 	"context"
-	"maps"
 	"net/http"
 
 	"stathub/agent/health"
+	"stathub/agent/standalone"
 	"stathub/state"
 	"stathub/web/rest"
 )
@@ -31,10 +31,10 @@ type Supervisor interface {
 // Options are what an agent may leave out.
 type Options struct {
 	Secure rest.SecureOptions
-	Tags   func() []string          // of the node; nil: those that the report has
-	Envs   func() map[string]string // of the node; nil: the manifest's
-	Ready  func() error             // why the agent cannot work yet; nil: always ready
-	Stop   <-chan struct{}          // closed when streams must end, so that the server can shut down
+	Editor *standalone.Editor // of an agent that has no master; nil: edits are refused
+	Master string             // URL of the master that edits belong to; may be empty
+	Ready  func() error       // why the agent cannot work yet; nil: always ready
+	Stop   <-chan struct{}    // closed when streams must end, so that the server can shut down
 }
 
 // Handler serves the API, and page at / and /assets/. It is complete: every check of web/rest is in it.
@@ -43,9 +43,22 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 	routes := []rest.Route{
 		{Method: "GET", Path: "/v1/node", Handler: a.node},
 		{Method: "GET", Path: "/v1/node/tag", Handler: a.tags},
+		{Method: "PUT", Path: "/v1/node/tag", Handler: a.putTags},
 		{Method: "GET", Path: "/v1/node/env", Handler: a.envs},
+		{Method: "PUT", Path: "/v1/node/env", Handler: a.putEnvs},
 		{Method: "GET", Path: "/v1/app", Handler: a.apps},
+		{Method: "POST", Path: "/v1/app", Handler: a.createApp},
 		{Method: "GET", Path: "/v1/app/{name}", Handler: a.app},
+		{Method: "PUT", Path: "/v1/app/{name}", Handler: a.putApp},
+		{Method: "DELETE", Path: "/v1/app/{name}", Handler: a.deleteApp},
+		{Method: "POST", Path: "/v1/app/{name}/_start", Handler: a.onApp((*standalone.Editor).StartApp)},
+		{Method: "POST", Path: "/v1/app/{name}/_stop", Handler: a.onApp((*standalone.Editor).StopApp)},
+		{Method: "POST", Path: "/v1/app/{name}/_restart", Handler: a.onApp((*standalone.Editor).RestartApp)},
+		{Method: "GET", Path: "/v1/app/{name}/_scale", Handler: a.getScale},
+		{Method: "POST", Path: "/v1/app/{name}/_scale", Handler: a.scale},
+		{Method: "GET", Path: "/v1/app/{name}/choreo", Handler: a.getChoreo},
+		{Method: "PUT", Path: "/v1/app/{name}/choreo", Handler: a.putChoreo},
+		{Method: "GET", Path: "/v1/app/{name}/proc", Handler: a.appProcs},
 		{Method: "GET", Path: "/v1/proc", Handler: a.procs},
 		{Method: "GET", Path: "/v1/proc/{pid}", Handler: a.proc},
 		{Method: "POST", Path: "/v1/proc/{pid}/_kill", Handler: a.kill},
@@ -53,6 +66,7 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/v1/proc/{pid}/_stderr", Handler: a.stderr},
 		{Method: "GET", Path: "/v1/proc/{pid}/_health", Handler: a.procHealth},
 		{Method: "GET", Path: "/v1/manifest", Handler: a.manifest},
+		{Method: "PUT", Path: "/v1/manifest", Handler: a.putManifest},
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
 	}
@@ -72,8 +86,12 @@ type api struct {
 
 func (a *api) node(w http.ResponseWriter, r *http.Request) error {
 	report := a.sv.Report()
+	tags, err := a.nodeTags(r.Context())
+	if err != nil {
+		tags = report.Tags // the list of tags itself says what is wrong with it
+	}
 	rest.WriteJSON(w, r, http.StatusOK, state.Node{
-		Facts: report.Facts, Tags: a.nodeTags(report), ID: report.Node, Envs: a.nodeEnvs(),
+		Facts: report.Facts, Tags: tags, ID: report.Node, Envs: a.nodeEnvs(r.Context()),
 		Schedulable: true, LastSeen: report.UpdatedAt, State: state.NodeUp,
 		AgentVersion: report.AgentVersion, Isolation: report.Isolation,
 	}, "")
@@ -81,42 +99,53 @@ func (a *api) node(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) tags(w http.ResponseWriter, r *http.Request) error {
-	rest.WriteJSON(w, r, http.StatusOK, a.nodeTags(a.sv.Report()), "")
+	tags, err := a.nodeTags(r.Context())
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, tags, state.ContentETag(tags))
 	return nil
 }
 
 func (a *api) envs(w http.ResponseWriter, r *http.Request) error {
-	rest.WriteJSON(w, r, http.StatusOK, a.nodeEnvs(), "")
+	envs := a.nodeEnvs(r.Context())
+	rest.WriteJSON(w, r, http.StatusOK, envs, state.ContentETag(envs))
 	return nil
 }
 
-func (a *api) nodeTags(report state.Report) []string {
-	if a.opts.Tags != nil {
-		return a.opts.Tags()
+func (a *api) nodeTags(ctx context.Context) (state.Tags, error) {
+	if a.opts.Editor != nil {
+		return a.opts.Editor.Tags(ctx)
 	}
-	return report.Tags
+	return a.sv.Report().Tags, nil
 }
 
-func (a *api) nodeEnvs() map[string]string {
-	if a.opts.Envs != nil {
-		return a.opts.Envs()
-	}
-	if m, _ := a.sv.Manifest(); m != nil {
-		return maps.Clone(m.Envs)
+func (a *api) nodeEnvs(ctx context.Context) state.Envs {
+	if m, _ := a.current(ctx); m != nil {
+		return m.Envs
 	}
 	return nil
 }
 
-// manifestView is the answer of /v1/manifest.
-type manifestView struct {
-	Manifest *state.Manifest      `json:"manifest"` // null: none was ever read
-	Status   state.ManifestStatus `json:"status"`
-}
-
+// manifest shows the manifest, and beside it which one is followed and what is wrong with a newer one.
 func (a *api) manifest(w http.ResponseWriter, r *http.Request) error {
-	m, status := a.sv.Manifest()
-	rest.WriteJSON(w, r, http.StatusOK, manifestView{m, status}, "")
+	m, etag := a.current(r.Context())
+	if m == nil {
+		report := a.sv.Report()
+		if report.Manifest.Error != "" {
+			return state.Errorf(state.Nonsense, "", "no manifest could be read yet: %s", report.Manifest.Error)
+		}
+		return rest.NotFound("manifest of node", report.Node)
+	}
+	a.writeManifest(w, r, http.StatusOK, m, etag)
 	return nil
+}
+
+func (a *api) writeManifest(w http.ResponseWriter, r *http.Request, status int, m *state.Manifest, etag state.ETag) {
+	_, followed := a.sv.Manifest()
+	view := *m
+	view.Extra = rest.WithMember(m.Extra, rest.StatusMember, followed)
+	rest.WriteView(w, r, status, &view, etag)
 }
 
 // probed is the answer of the probes when all is well.

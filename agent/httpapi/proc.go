@@ -21,6 +21,28 @@ func (a *api) procs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// appProcs lists the processes of an app of the manifest, or of one that is on its way out.
+func (a *api) appProcs(w http.ResponseWriter, r *http.Request) error {
+	name := rest.Param(r, "name")
+	full, err := rest.Flag(r, "full")
+	if err != nil {
+		return err
+	}
+	procs, report := []state.Proc{}, a.sv.Report()
+	for i := range report.Instances {
+		if report.Instances[i].App == name {
+			procs = append(procs, report.Instances[i].Proc(report.Node))
+		}
+	}
+	if len(procs) == 0 {
+		if _, err := a.entry(r); err != nil {
+			return err
+		}
+	}
+	rest.WriteProcs(w, r, procs, full)
+	return nil
+}
+
 func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
 	pid, err := rest.PID(r)
 	if err != nil {

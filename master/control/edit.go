@@ -112,13 +112,7 @@ func missing(kind state.Kind, name string) error {
 	return state.Errorf(state.NotFound, "", "there is no %s %q", what, name)
 }
 
-// broken says that a stored document must be mended first: code Nonsense, whatever is wrong with it.
+// broken says that a stored document must be mended first.
 func broken(kind state.Kind, name string, err error) error {
-	e := &state.Error{Code: state.Nonsense, Message: "the stored document cannot be read; mend it, or replace it with PUT", Err: err}
-	var cause *state.Error
-	if errors.As(err, &cause) {
-		e.Problems = cause.Problems
-		e.Key, e.Err = kind.Key(name), cause.Err
-	}
-	return e
+	return state.Unreadable(kind.Key(name), "mend it, or replace it with PUT", err)
 }

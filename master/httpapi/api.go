@@ -130,5 +130,5 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
 
 // unreadable answers for a stored document that could never be read.
 func unreadable(key string, err error) error {
-	return rest.Unreadable(key, "mend it, or replace it with PUT", err)
+	return state.Unreadable(key, "mend it, or replace it with PUT", err)
 }

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,16 +36,6 @@ func Location(w http.ResponseWriter, format string, args ...any) {
 // NotFound is what a read of something that is not there gets.
 func NotFound(what, name string) error {
 	return state.Errorf(state.NotFound, "", "there is no %s %q", what, name)
-}
-
-// Unreadable answers for a stored document that cannot be read: what is wrong with it, and how to mend it.
-func Unreadable(key, advice string, err error) error {
-	e := &state.Error{Code: state.Nonsense, Key: key, Message: "the stored document cannot be read; " + advice, Err: err}
-	var cause *state.Error
-	if errors.As(err, &cause) {
-		e.Problems, e.Err = cause.Problems, cause.Err
-	}
-	return e
 }
 
 // WriteProcs answers with the processes of an app: with full all that is known of its instances, those without a process
