@@ -2,7 +2,6 @@ package state
 
 import (
 	"strings"
-	"time"
 )
 
 // Kind is a document kind: the first segment of its key (design section 2).
@@ -48,11 +47,6 @@ func (k Kind) Name(key string) (string, bool) {
 		}
 	}
 	return name, nameForm.MatchString(name)
-}
-
-// EventKey is the key of one batch of events of a writer. id is a ULID, so that keys sort by time.
-func EventKey(at time.Time, writer, id string) string {
-	return KindEvents.Prefix() + at.UTC().Format(time.DateOnly) + "/" + writer + "/" + id + ".jsonl"
 }
 
 // keyName gives the name that the document at key must have, or "" when the key does not say.

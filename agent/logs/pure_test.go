@@ -95,6 +95,12 @@ func TestLastOutput(t *testing.T) {
 			}
 		})
 	}
+	path := logFile(t, "a\nb\nc\nd\n")
+	for end, want := range map[int64]string{0: "", 2: "a\n", 6: "b\nc\n", 7: "c\nd", 8: "c\nd\n", 99: "c\nd\n"} {
+		if got, err := LastOutputBefore(path, end, 4); err != nil || string(got) != want {
+			t.Errorf("before %d: %q, %v; want %q", end, got, err, want)
+		}
+	}
 	if _, err := LastOutput(filepath.Join(t.TempDir(), "none"), 10); state.CodeOf(err) != state.NotFound {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"io"
+	"math"
 	"os"
 )
 
@@ -63,13 +64,18 @@ func Copy(w io.Writer, path string, span Span) error {
 // LastOutput reads the end of the file at path: whole lines of no more than maxBytes together, or so much of the last
 // line if it alone is longer. It is for the record of a crash. A missing file is code NotFound.
 func LastOutput(path string, maxBytes int) ([]byte, error) {
+	return LastOutputBefore(path, math.MaxInt64, maxBytes)
+}
+
+// LastOutputBefore is LastOutput of what the file held when it was end bytes long: what came after that is left out.
+func LastOutputBefore(path string, end int64, maxBytes int) ([]byte, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	size, err := sizeOf(f)
-	if err != nil || size == 0 || maxBytes <= 0 {
+	if size = min(size, end); err != nil || size <= 0 || maxBytes <= 0 {
 		return nil, err
 	}
 	// The byte before tells whether a line begins there.
@@ -77,7 +83,7 @@ func LastOutput(path string, maxBytes int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, size-start)
+	data := make([]byte, max(0, size-start)) // what was there may have been dropped since
 	n, err := f.ReadAt(data, start)
 	if err != nil && err != io.EOF {
 		return nil, cannotRead(err)

@@ -45,6 +45,7 @@ func (s *Supervisor) lastEvents(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastReport)
 	defer cancel()
 	s.told.End(ctx)
+	s.crashes.End(ctx)
 }
 
 // farewell says what becomes of the processes when the agent ends.
@@ -75,11 +76,14 @@ func toldStart(i *instance) string {
 	return text
 }
 
-// toldExit describes an end that nobody asked for.
-func toldExit(i *instance, pid int, exit state.Exit) string {
+// toldExit describes an end that nobody asked for. crash is where the last output is kept, if it is.
+func toldExit(i *instance, pid int, exit state.Exit, crash string) string {
 	text := fmt.Sprintf("process %d ended: %s", pid, exit.Reason)
 	if !i.startedAt.IsZero() {
 		text += fmt.Sprintf(", after %s", rounded(exit.At.Sub(i.startedAt)))
+	}
+	if crash != "" {
+		text += "; its last output is " + crash
 	}
 	return text
 }

@@ -188,17 +188,24 @@ func (s *Supervisor) exited(e proc.Exited) {
 		exit.Reason = i.have.Failing + "; then " + exit.Reason
 	}
 	i.lastExit = &exit
+	failed := !e.Exit.Known || exit.Signal != 0 || exit.Code != 0
 	if i.have.State == state.Stopping {
+		if i.have.Failing != "" {
+			s.keepCrash(i, e.ID, exit)
+		}
 		s.log.Info("stopped", "instance", i.id, "pid", e.ID.PID, "exit", exit.Reason)
 		return // the stop's own effect goes on
 	}
 	i.have.Failing = ""
 	i.have.Failures = converge.Failures(i.have.Failures, e.Exit.At.Sub(i.startedAt))
-	failed := !e.Exit.Known || exit.Signal != 0 || exit.Code != 0
 	i.have.Ended = &converge.End{At: e.Exit.At, Failed: failed, Started: true, What: exit.Reason}
 	i.set(state.Stopping, "clearing up after its end")
 	s.logOnce(i, "ended", exit.Reason)
-	s.tell(events.InstanceExit, i, toldExit(i, e.ID.PID, exit))
+	crash := ""
+	if failed {
+		crash = s.keepCrash(i, e.ID, exit)
+	}
+	s.tell(events.InstanceExit, i, toldExit(i, e.ID.PID, exit, crash))
 	s.work.Go(func() {
 		watch.wait() // what a check runs is not the instance's to leave behind
 		left := s.clear(e.ID, i.id, true)

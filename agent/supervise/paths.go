@@ -15,10 +15,12 @@ import (
 //	work/<app>.<n>/                    its working folder
 //	logs/<app>.<n>/stdout.log …        its output
 //	events/                            what happened (package events)
+//	crashes/                           what instances said last (package crash)
 type paths struct{ dir string }
 
 func (p paths) manifest() string     { return filepath.Join(p.dir, "manifest.json") }
 func (p paths) manifestMeta() string { return filepath.Join(p.dir, "manifest.meta.json") }
+func (p paths) crashes() string      { return filepath.Join(p.dir, "crashes") }
 func (p paths) events() string       { return filepath.Join(p.dir, "events") }
 func (p paths) runs() string         { return filepath.Join(p.dir, "run") }
 

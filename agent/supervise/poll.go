@@ -97,6 +97,7 @@ func (p *poller) reached() {
 		p.s.log.Info("the bucket is in reach again")
 		p.s.tell(events.StoreBack, nil, "the bucket is in reach again")
 		p.s.told.Back()
+		p.s.crashes.Back()
 	}
 	p.s.post(func() {
 		if p.s.troubles["manifest store"] != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stathub/agent/converge"
+	"stathub/agent/crash"
 	"stathub/agent/events"
 	"stathub/agent/logs"
 	"stathub/agent/proc"
@@ -30,6 +31,9 @@ type Supervisor struct {
 	usage *sampler
 	logs  *logs.Keeper
 	told  *events.Log
+
+	crashes *crash.Keeper
+
 	forks chan struct{} // bounds the forks at one time
 
 	events chan func() // to be called by the loop
@@ -69,7 +73,8 @@ func New(o Options) *Supervisor {
 	told := events.New(events.Options{Node: o.Node, Dir: p.events(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter})
 	return &Supervisor{
 		logs: keeper, told: told,
-		opts: o, log: o.Log, paths: p,
+		crashes: crash.New(crash.Options{Node: o.Node, Dir: p.crashes(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter}),
+		opts:    o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log, func(err error) {
 			told.Add(state.Event{Kind: events.DiskFailed, Message: "cannot write the record of an instance; the processes go on: " + err.Error()})
 		}), usage: newSampler(o.Runner),
@@ -108,6 +113,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	remote.Go(func() { reports.run(ctx) })
 	remote.Go(func() { s.logs.Run(effects) }) // the last to end: what is stopped says much
 	remote.Go(func() { s.told.Run(effects) })
+	remote.Go(func() { s.crashes.Run(effects) })
 
 	s.loop(ctx)
 	s.end()
