@@ -164,7 +164,7 @@ func TestTooMany(t *testing.T) {
 	dir, store := t.TempDir(), memstore.New()
 	l := newLog(dir, store)
 	l.load()
-	const many = 25_000
+	const many = 14_000
 	for n := 0; n < many; n += 1000 {
 		numbered(l, n, n+1000)
 		if err := l.save(); err != nil {

@@ -110,7 +110,7 @@ func TestCrashLoopIsCheap(t *testing.T) {
 		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run","restart":{"maxBackoffSeconds":0.1}}}]}`)
 		before := n.store.Counts()["put"]
 		exits := 0
-		for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(4 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			if id := n.runner.identity("n/a.0"); id.PID != 0 {
 				n.runner.end(id, proc.Exit{Code: 1})
 				exits++
@@ -127,8 +127,8 @@ func TestCrashLoopIsCheap(t *testing.T) {
 			}
 		}
 		puts := n.store.Counts()["put"] - before
-		if exits < 2000 || events > 10 || crashes != 5 {
-			t.Errorf("%d exits in ten minutes: %d documents of events, %d of crashes, %d writes in all", exits, events, crashes, puts)
+		if exits < 800 || events > 10 || crashes != 4 {
+			t.Errorf("%d exits in four minutes: %d documents of events, %d of crashes, %d writes in all", exits, events, crashes, puts)
 		}
 		n.stop()
 		told := 0
