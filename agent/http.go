@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"stathub/agent/events"
 	"stathub/agent/httpapi"
 	"stathub/agent/standalone"
 	"stathub/agent/supervise"
@@ -39,6 +40,12 @@ func ready(sv *supervise.Supervisor) error {
 	return nil
 }
 
+// What the page shows of the past; the API has it all.
+const (
+	pageEvents  = 30
+	pageCrashes = 10
+)
+
 // machine is what the page shows at this moment.
 func machine(o Options, sv *supervise.Supervisor) web.Machine {
 	r := sv.Report()
@@ -54,6 +61,14 @@ func machine(o Options, sv *supervise.Supervisor) web.Machine {
 	}
 	if r.Manifest.Error != "" {
 		m.Problems = append(m.Problems, r.Manifest.Error)
+	}
+	for _, e := range sv.Events(pageEvents) {
+		m.Events = append(m.Events, web.Event{Event: e, Bad: events.Bad(e.Kind)})
+	}
+	for _, c := range sv.Crashes() {
+		if len(m.Crashes) < pageCrashes {
+			m.Crashes = append(m.Crashes, c.Name)
+		}
 	}
 	for i := range r.Instances {
 		m.Procs = append(m.Procs, r.Instances[i].Proc(r.Node))

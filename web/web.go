@@ -48,9 +48,17 @@ type Machine struct {
 	Node       state.Node
 	Problems   []string // what is wrong with the node or its manifest
 	Procs      []state.Proc
-	Standalone bool   // no master: the manifest is a person's
-	Manifest   string // where the manifest lies
-	Master     string // URL of the master's page; may be empty
+	Events     []Event  // newest first
+	Crashes    []string // names of what is kept of the output of instances that ended badly, newest first
+	Standalone bool     // no master: the manifest is a person's
+	Manifest   string   // where the manifest lies
+	Master     string   // URL of the master's page; may be empty
+}
+
+// Event is something that happened on the node of a page.
+type Event struct {
+	state.Event
+	Bad bool // somebody should look at it
 }
 
 // maxRows bounds each table of a page; the API has them all.

@@ -115,6 +115,13 @@ func TestAgentPage(t *testing.T) {
 	if body := serve(m); !strings.Contains(body, "port 80 is in use") || !strings.Contains(body, "http://10.0.0.7:80/") {
 		t.Errorf("the process is not shown well:\n%s", body)
 	}
+	m.Events = []Event{{Event: state.Event{At: time.Now().Add(-90 * time.Second), Kind: "instance.exit", Instance: "n1/a.0", Message: "exit code <1>"}, Bad: true}}
+	m.Crashes = []string{"a.0-20260102T030405Z.txt"}
+	for _, want := range []string{"instance.exit", "exit code &lt;1&gt;", "1 min", `href="/v1/crash/a.0-20260102T030405Z.txt"`} {
+		if body := serve(m); !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
 }
 
 // A port is linked to the machine that has it, however the agent's address is written.

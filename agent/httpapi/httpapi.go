@@ -14,6 +14,7 @@ import (
 
 // Supervisor is what the API shows and acts on. Its errors carry state codes.
 type Supervisor interface {
+	History
 	// Report is the node as it is now; the caller may keep it.
 	Report() state.Report
 	// Kill signals the instance that the process leads; the restart policy decides what follows. No such instance is
@@ -67,6 +68,9 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/v1/proc/{pid}/_health", Handler: a.procHealth},
 		{Method: "GET", Path: "/v1/manifest", Handler: a.manifest},
 		{Method: "PUT", Path: "/v1/manifest", Handler: a.putManifest},
+		{Method: "GET", Path: "/v1/event", Handler: a.events},
+		{Method: "GET", Path: "/v1/crash", Handler: a.crashes},
+		{Method: "GET", Path: "/v1/crash/{name}", Handler: a.crash},
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
 	}
