@@ -15,7 +15,7 @@ define STATICCHECK
 done; exit $$status
 endef
 
-.PHONY: run test check build bench e2e soak clean
+.PHONY: run test check build bench e2e fuzz soak clean
 
 # As `go run ./localstack`, which would turn a Ctrl-C into an error.
 run:
@@ -41,6 +41,11 @@ build:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench
+
+# A minute of each fuzz target, two at a time; FUZZTIME=10m for more.
+FUZZTIME ?= 1m
+fuzz:
+	.ci/fuzz $(FUZZTIME)
 
 # Eight minutes of an agent that is killed, wiped and then left in peace, with 200 instances that misbehave.
 soak:
