@@ -116,10 +116,13 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("stop watching processes", runner.Close)
-	cache, err := artifact.OpenWith(filepath.Join(o.StoreDirectory, "cache"), store, artifact.Options{IdleTimeout: sourceStalls})
+	cache, err := artifact.OpenWith(filepath.Join(o.StoreDirectory, "cache"), store, artifact.Options{
+		MaxCache: int64(o.CacheMaxBytes), IdleTimeout: sourceStalls, OpenBucket: state.Open,
+	})
 	if err != nil {
 		return err
 	}
+	ends.add("close the artifact cache", cache.Close)
 	address := o.address(listener.Addr())
 	hostname, _ := os.Hostname()
 	sv := supervise.New(supervise.Options{

@@ -27,6 +27,7 @@ type Options struct {
 	StateURL       string // see state.Open
 	NodeID         string
 	NodeTags       []string
+	CacheMaxBytes  state.Bytes // artifacts that no app needs any more are kept up to this size; 0: none is
 	Heartbeat      time.Duration
 	Poll           time.Duration // 0: what suits the bucket
 	StopOnExit     bool
@@ -43,6 +44,7 @@ func table(o *Options) *option.Set {
 	s.String(&o.StateURL, "state.url", "", "the bucket: file:///dir, s3://bucket?…; default: the master, else the store directory")
 	s.String(&o.NodeID, "node.id", "", "name of this node; default: made of the host's name, the machine and the store directory")
 	s.Strings(&o.NodeTags, "node.tags", nil, "the first tags of a new node")
+	s.Bytes(&o.CacheMaxBytes, "cache.max.bytes", "10GiB", "artifacts that no app needs any more are kept up to this size; 0: none")
 	s.Duration(&o.Heartbeat, "heartbeat", 10*time.Second, "how often the agent shows that it lives")
 	s.Duration(&o.Poll, "poll", 0, "how often the manifest is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Bool(&o.StopOnExit, "stop.on.exit", false, "stop all instances when the agent ends")

@@ -26,7 +26,7 @@ func TestParseOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.ServerPort != 51025 || o.ServerAddress != "127.0.0.1" || o.StoreDirectory != filepath.Join(home, ".stat_agent") ||
-		!o.Standalone() || o.NodeID == "" || o.poll() != 2*time.Second || o.Heartbeat != 10*time.Second || o.StopOnExit {
+		!o.Standalone() || o.NodeID == "" || o.poll() != 2*time.Second || o.Heartbeat != 10*time.Second || o.StopOnExit || o.CacheMaxBytes != 10<<30 {
 		t.Errorf("defaults: %+v", o)
 	}
 	if got := o.stateURL(); got != "file://"+filepath.ToSlash(filepath.Join(home, ".stat_agent", "state")) {
@@ -40,7 +40,7 @@ func TestParseOptions(t *testing.T) {
 	}
 	for arg, want := range map[string]string{
 		"--server.port=70000": "--server.port", "--node.id=a/b": "--node.id", "--master.address=m:51026": "--master.address",
-		"--agent.address=ftp://x": "--agent.address", "--node.tags=a,a": "listed twice", "--node.idd=x": "did you mean --node.id?",
+		"--agent.address=ftp://x": "--agent.address", "--cache.max.bytes=lots": "such as 512MiB", "--node.tags=a,a": "listed twice", "--node.idd=x": "did you mean --node.id?",
 	} {
 		if _, err := ParseOptions([]string{arg}, getenv(nil)); err == nil || !strings.Contains(err.Error(), want) ||
 			state.CodeOf(err) != state.Invalid && state.CodeOf(err) != state.Nonsense {

@@ -61,11 +61,13 @@ type Exit struct {
 	Extra  jsontext.Value `json:",embed"`
 }
 
-// ArtifactState is the revision of an artifact that an instance runs with.
+// ArtifactState is the revision of an artifact that an instance runs with. While it is fetched ETag is empty.
 type ArtifactState struct {
-	URI   string         `json:"uri"`
-	ETag  string         `json:"etag,omitzero"`
-	Extra jsontext.Value `json:",embed"`
+	URI        string         `json:"uri"`
+	ETag       string         `json:"etag,omitzero"`
+	BytesDone  Bytes          `json:"bytesDone,omitzero"`  // of a download under way
+	BytesTotal Bytes          `json:"bytesTotal,omitzero"` // 0: unknown
+	Extra      jsontext.Value `json:",embed"`
 }
 
 // InstanceState is a state of the machine of design section 3.

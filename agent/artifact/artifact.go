@@ -27,13 +27,24 @@ type File struct {
 // Options are what Open leaves at their defaults.
 type Options struct {
 	MaxBytes    int64         // a larger artifact is refused; 0: 4 GiB
+	MaxCache    int64         // bytes of contents that Retain leaves; 0: only those that are needed
 	IdleTimeout time.Duration // a source that sends less than 16 KiB in so long is given up; 0: 30 s
 	Transport   http.RoundTripper
+
+	// OpenBucket opens the bucket of an s3://, gs:// or azblob:// URI, as state.Open does; the Cache closes it. nil: such
+	// URIs are not served.
+	OpenBucket func(ctx context.Context, bucketURL string) (state.Store, error)
 }
 
 const (
 	defaultMaxBytes    = 4 << 30
 	defaultIdleTimeout = 30 * time.Second
+
+	// answerTimeout is how long a source may take to answer while there is a copy to go on with: without a network
+	// nothing must wait long for each source.
+	answerTimeout = 5 * time.Second
+	// silence is how long a source that did not answer in time is not asked again while there is a copy.
+	silence = 30 * time.Second
 )
 
 // Cache is the artifact cache of one agent. It is safe for concurrent use; only one process may use its directory.
@@ -41,22 +52,31 @@ const (
 //	content/<sha256>      the contents
 //	answers/<hash>.json   per URI: which content the source gave last, and its validators
 //	placed/<hash>.json    per working directory: which content was placed under which name
-//	tmp/                  downloads under way
+//	partial/<hash>.part   downloads under way, and what came of one that was cut off: <hash>.json says how much of it counts
+//	tmp/                  small files being written
+//
+// The time stamp of a content is that of its last use.
 type Cache struct {
-	dir     string
-	bucket  state.Store
-	opts    Options
-	client  *http.Client
-	newTemp func() (*os.File, error) // in tmp/; a test makes it fail
+	dir    string
+	bucket state.Store
+	opts   Options
+	client *http.Client
+	create func(path string) (*os.File, error) // a download's file; a test makes it fail
 
 	mu      sync.Mutex
 	flights map[string]*flight
 	places  map[string]*placeLock
+	latest  map[string]string      // by URI: the content that its source named last
+	silent  map[string]time.Time   // by host: when it is asked again, after it did not answer
+	buckets map[string]state.Store // by URL: opened for URIs that name a bucket of their own
+	wanted  []string               // URIs of the last Retain
+	counted bool                   // there was one
 }
 
 // flight is one download, and those who wait for it.
 type flight struct {
 	done   chan struct{}
+	meter  meter
 	file   File
 	err    error
 	thrown bool // the one who led was called off: the outcome says nothing about the source
@@ -77,9 +97,11 @@ func OpenWith(dir string, bucket state.Store, opts Options) (*Cache, error) {
 	if err != nil {
 		return nil, state.Errorf(state.Internal, "", "cannot open the artifact cache: %w", err)
 	}
-	c := &Cache{dir: dir, bucket: bucket, opts: opts, flights: map[string]*flight{}, places: map[string]*placeLock{}}
-	c.client = newClient(opts)
-	c.newTemp = func() (*os.File, error) { return c.temp("get-") }
+	c := &Cache{
+		dir: dir, bucket: bucket, opts: opts, client: newClient(opts), create: createPart,
+		flights: map[string]*flight{}, places: map[string]*placeLock{}, latest: map[string]string{},
+		silent: map[string]time.Time{}, buckets: map[string]state.Store{},
+	}
 	// What a killed agent left half done is of no use to anybody.
 	if err := os.RemoveAll(c.path("tmp")); err != nil {
 		return nil, state.Errorf(state.Internal, "", "cannot clean the artifact cache: %w", err)
@@ -87,11 +109,20 @@ func OpenWith(dir string, bucket state.Store, opts Options) (*Cache, error) {
 	if err := c.makeDirs(); err != nil {
 		return nil, state.Errorf(state.Internal, "", "cannot open the artifact cache: %w", err)
 	}
+	c.sweepPartials(time.Now())
 	return c, nil
 }
 
+// Close lets go of connections. No other call may be under way or follow.
+func (c *Cache) Close() error {
+	c.client.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closeBuckets(func(string) bool { return false })
+}
+
 func (c *Cache) makeDirs() error {
-	for _, sub := range []string{"content", "answers", "placed", "tmp"} {
+	for _, sub := range []string{"content", "answers", "placed", "partial", "tmp"} {
 		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
 			return err
 		}
@@ -112,11 +143,14 @@ func (c *Cache) path(elem ...string) string {
 }
 
 // Fetch asks the source of uri whether it has something newer than the cache and brings it in. Concurrent calls for one
-// uri share one download. URIs: http, https, file, and bucket:artifacts/…; "#sha256=<hex>" at the end demands that
-// content, and then the cache alone is enough.
+// uri share one download, which Progress shows. URIs: http, https, file, bucket:artifacts/…, and s3, gs and azblob with
+// the bucket's options as a query (state.Open); "#sha256=<hex>" at the end demands that content, and then the cache alone
+// is enough. A download over HTTP that was cut off goes on where it ended, at once or with a later Fetch, where the source
+// has ranges and a strong validator (RFC 9110, section 14); those of the other schemes start over.
 //
 // Whatever goes wrong with the source, a copy in the cache is used and File says why: absence is not an instruction
-// (law 1), so that holds for 404, 410 and 403 too, and when ctx's deadline passes. Without a copy the error names the URI, the status and
+// (law 1), so that holds for 404, 410 and 403 too, and when ctx's deadline passes. While there is a copy a source has 5 s to
+// answer, and one that did not is left alone for 30 s. Without a copy the error names the URI, the status and
 // the cause. Codes: Invalid for a bad URI or a checksum that does not match, Unsupported for a scheme that is not served,
 // NotFound, Denied, TooLarge, and Unavailable for all that may pass by itself.
 func (c *Cache) Fetch(ctx context.Context, uri string) (File, error) {
@@ -145,10 +179,13 @@ func (c *Cache) lead(ctx context.Context, src source, f *flight) {
 	defer func() {
 		c.mu.Lock()
 		delete(c.flights, src.uri)
+		if f.err == nil && !f.file.FromCache {
+			c.latest[src.uri] = f.file.ETag
+		}
 		c.mu.Unlock()
 		close(f.done)
 	}()
-	f.file, f.err = c.fetch(ctx, src)
+	f.file, f.err = c.fetch(ctx, src, &f.meter)
 	f.thrown = ctx.Err() != nil && (f.err != nil || f.file.FromCache)
 }
 
@@ -163,7 +200,7 @@ func (c *Cache) join(uri string) (f *flight, leads bool) {
 	return f, true
 }
 
-func (c *Cache) fetch(ctx context.Context, src source) (File, error) {
+func (c *Cache) fetch(ctx context.Context, src source, m *meter) (File, error) {
 	if src.sum != "" {
 		if file, ok := c.held(src, answer{SHA256: src.sum, Size: -1}); ok {
 			return file, nil
@@ -172,8 +209,10 @@ func (c *Cache) fetch(ctx context.Context, src source) (File, error) {
 	known, have := c.recall(src)
 	if !have {
 		known = answer{}
+	} else if err := c.stillSilent(src, time.Now()); err != nil {
+		return c.copyOr(ctx, src, err)
 	}
-	got, err := c.download(ctx, src, known)
+	got, err := c.download(ctx, src, known, m)
 	if state.CodeOf(err) == state.NotModified && have {
 		got, err = known, nil
 	}
@@ -201,12 +240,28 @@ func (c *Cache) copyOr(ctx context.Context, src source, err error) (File, error)
 	return file, nil
 }
 
-// held gives the content of an answer if the cache has it whole.
+// held gives the content of an answer if the cache has it whole, and notes that it is used.
 func (c *Cache) held(src source, a answer) (File, bool) {
 	path := c.path("content", a.SHA256)
 	st, err := os.Stat(path)
 	if err != nil || !st.Mode().IsRegular() || a.Size >= 0 && st.Size() != a.Size {
 		return File{}, false
 	}
+	if now := time.Now(); now.Sub(st.ModTime()).Abs() > useStep {
+		_ = os.Chtimes(path, now, now) // it only orders what is dropped first
+	}
 	return File{URI: src.uri, ETag: a.SHA256, Path: path}, true
+}
+
+// Latest gives the revision that the source of uri named last, since the Cache was opened; "" when it has named none.
+func (c *Cache) Latest(uri string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.latest[uri]
+}
+
+// Pinned reports whether uri demands one content ("#sha256="): there is nothing to ask its source for once it is there.
+func Pinned(uri string) bool {
+	src, err := parseURI(uri)
+	return err == nil && src.sum != ""
 }

@@ -94,8 +94,10 @@ func wantContent(t *testing.T, f File, want string) {
 // leftovers fails when a download left something unfinished.
 func leftovers(t *testing.T, c *Cache) {
 	t.Helper()
-	if left, err := os.ReadDir(c.path("tmp")); err != nil || len(left) > 0 {
-		t.Fatalf("left in tmp: %v, %v", left, err)
+	for _, folder := range []string{"tmp", "partial"} {
+		if left, err := os.ReadDir(c.path(folder)); err != nil || len(left) > 0 {
+			t.Fatalf("left in %s: %v, %v", folder, left, err)
+		}
 	}
 }
 
@@ -385,7 +387,7 @@ func TestFetchDiskFull(t *testing.T) {
 	_ = full.Close()
 	o, c := newOrigin(t, content("good", `"1"`)), openCache(t, nil, Options{})
 	mustFetch(t, c, o.URL+"/known")
-	c.newTemp = func() (*os.File, error) {
+	c.create = func(string) (*os.File, error) {
 		path := filepath.Join(t.TempDir(), "full")
 		if err := os.Symlink("/dev/full", path); err != nil {
 			return nil, err
@@ -444,6 +446,11 @@ func TestBadURIs(t *testing.T) {
 		"bucket:artifacts/":                    state.Invalid,
 		"bucket:artifacts/a/":                  state.Invalid,
 		"s3://bucket/key":                      state.Unsupported,
+		"s3:///key":                            state.Invalid,
+		"s3://bucket":                          state.Invalid,
+		"s3://bucket/":                         state.Invalid,
+		"gs://bucket/dir/":                     state.Invalid,
+		"azblob://bucket/a/../b":               state.Invalid,
 		"ftp://host/a":                         state.Unsupported,
 	}
 	for uri, code := range cases {

@@ -41,7 +41,7 @@ func TestRetain(t *testing.T) {
 	if _, err := c.Fetch(t.Context(), old.URI); err != nil {
 		t.Fatal(err)
 	}
-	if !c.Retain([]string{files["kept"].URI, files["pinned"].URI, old.URI, "not a uri"}) {
+	if _, ok := c.Retain([]string{files["kept"].URI, files["pinned"].URI, old.URI, "not a uri"}); !ok {
 		t.Fatal("nothing was done")
 	}
 	count := func(folder string) int {
@@ -74,14 +74,14 @@ func TestRetainWaitsForDownloads(t *testing.T) {
 		done <- err
 	}()
 	<-asked
-	if c.Retain(nil) {
+	if _, ok := c.Retain(nil); ok {
 		t.Error("it did not wait")
 	}
 	close(answer)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if !c.Retain(nil) {
+	if _, ok := c.Retain(nil); !ok {
 		t.Error("it still waits")
 	}
 }

@@ -14,11 +14,12 @@ import (
 
 // source is a parsed artifact URI.
 type source struct {
-	uri  string   // as it was given
-	url  *url.URL // of http, https and file, without fragment
-	key  string   // of bucket:
-	name string   // file name that it gets in the working directory
-	sum  string   // demanded SHA-256 in lower-case hex, or ""
+	uri   string   // as it was given
+	url   *url.URL // of all but bucket:, without fragment
+	store string   // URL of the bucket that s3:, gs: and azblob: name
+	key   string   // in a bucket: that one, or the agent's own
+	name  string   // file name that it gets in the working directory
+	sum   string   // demanded SHA-256 in lower-case hex, or ""
 }
 
 // String is the URI for messages, without a password.
@@ -53,10 +54,7 @@ func parseURI(uri string) (source, error) {
 	var whole string // decoded path
 	switch strings.ToLower(scheme) {
 	case "bucket":
-		key, err := url.PathUnescape(rest)
-		if err == nil {
-			err = state.CheckKey(strings.TrimSuffix(key, "/"))
-		}
+		key, err := bucketKey(rest)
 		if err != nil {
 			return bad(state.Invalid, err.Error())
 		}
@@ -77,16 +75,36 @@ func parseURI(uri string) (source, error) {
 		} else if !isFile && u.Hostname() == "" {
 			return bad(state.Invalid, "names no host")
 		}
-	case "s3":
-		return bad(state.Unsupported, "s3:// is not served by this version: copy the file to artifacts/ in the bucket and write bucket:artifacts/…")
+	case "s3", "gs", "azblob":
+		u, err := url.Parse(base)
+		if err != nil {
+			return bad(state.Invalid, "cannot be read: "+errors.Unwrap(err).Error())
+		}
+		if u.Host == "" {
+			return bad(state.Invalid, "names no bucket: write "+u.Scheme+"://bucket/key")
+		}
+		whole = strings.TrimPrefix(u.EscapedPath(), "/")
+		if src.key, err = bucketKey(whole); err != nil {
+			return bad(state.Invalid, err.Error())
+		}
+		src.url, src.store = u, (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, RawQuery: u.RawQuery}).String()
 	default:
-		return bad(state.Unsupported, "its scheme must be http, https, file or bucket")
+		return bad(state.Unsupported, "its scheme must be http, https, file, bucket, s3, gs or azblob")
 	}
 	var why string
 	if src.name, why = fileName(whole); why != "" {
 		return bad(state.Invalid, why)
 	}
 	return src, nil
+}
+
+// bucketKey gives the key that an escaped path names.
+func bucketKey(escaped string) (string, error) {
+	key, err := url.PathUnescape(escaped)
+	if err == nil {
+		err = state.CheckKey(strings.TrimSuffix(key, "/"))
+	}
+	return key, err
 }
 
 // fileName gives the last segment of an escaped path as a file name, or says why it is none.
@@ -126,6 +144,9 @@ func localPath(u *url.URL) string {
 	}
 	return filepath.FromSlash(u.Path)
 }
+
+// Redact gives an artifact URI for people, without a password.
+func Redact(uri string) string { return redact(uri) }
 
 // redact takes the password out of a URI that may not be parsable.
 func redact(uri string) string {

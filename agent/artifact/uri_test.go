@@ -26,7 +26,7 @@ func TestFileNames(t *testing.T) {
 
 // FuzzURI: a URI that is taken names one plain file.
 func FuzzURI(f *testing.F) {
-	for _, seed := range []string{"http://me:hush@h/a#x", "bucket:artifacts/a%2fb", "file:///C:/x", "http://h/%2e%2e", "s3://b/k", "::"} {
+	for _, seed := range []string{"http://me:hush@h/a#x", "bucket:artifacts/a%2fb", "file:///C:/x", "http://h/%2e%2e", "s3://b/k?region=r#sha256=", "gs://b/%2e%2e/k", "::"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
@@ -40,7 +40,8 @@ func FuzzURI(f *testing.F) {
 		if !filepath.IsLocal(src.name) || strings.ContainsAny(src.name, "/\\\x00") || src.name == "." {
 			t.Fatalf("%q gives the file name %q", uri, src.name)
 		}
-		if (src.url == nil) == (src.key == "") {
+		inBucket := src.url == nil || src.store != ""
+		if inBucket != (src.key != "") || inBucket && state.CheckKey(src.key) != nil || strings.ContainsRune(src.store, '#') {
 			t.Fatalf("%q: %+v", uri, src)
 		}
 	})

@@ -42,6 +42,7 @@ type Have struct {
 	Spec     string              // what its process, or its last try, was made from; "" is unknown
 	Since    time.Time           // when its process came up
 	Failing  string              // not empty: why its process, which runs, is to be replaced by a new one
+	Outdated string              // not empty: why its process, which runs well, is to make way for a new one; that is no failure
 	Failures int                 // ends in a row, each before state.GoodRunning of running
 	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
 }
@@ -150,6 +151,8 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 			return Action{Kind: Stop, ID: id, Reason: "its specification changed"}, time.Time{}
 		case have.Failing != "" && !changed:
 			return Action{Kind: Replace, ID: id, Reason: have.Failing}, time.Time{}
+		case have.Outdated != "" && !changed && !desired.Unsure:
+			return Action{Kind: Stop, ID: id, Reason: have.Outdated}, time.Time{}
 		}
 		return Action{}, time.Time{}
 	case want.Hold != "":

@@ -17,6 +17,11 @@ const (
 	ManifestFollowed = "manifest.followed" // what it says holds from now on
 	ManifestRejected = "manifest.rejected" // it cannot be followed, the last good one still holds
 
+	ArtifactChanged = "artifact.changed" // the instance makes way for one with the newer artifact
+	ArtifactHeld    = "artifact.held"    // it does not: another one did not come up well with the newer artifact
+	ArtifactFailed  = "artifact.failed"  // the source does not give it, and the copy in the cache is used
+	ArtifactBack    = "artifact.back"    // the source gives it again
+
 	StoreLost  = "store.lost"  // the bucket does not answer
 	StoreBack  = "store.back"  // it does again
 	DiskFailed = "disk.failed" // the store directory cannot be written: full, read-only, broken
@@ -27,7 +32,7 @@ const (
 func Bad(kind string) bool {
 	switch kind {
 	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, StoreLost, DiskFailed, EventsLost,
-		"instance.oom", "instance.disk", "instance.limits", "artifact.failed":
+		"instance.oom", "instance.disk", "instance.limits", ArtifactHeld, ArtifactFailed:
 		return true
 	default:
 		return false

@@ -107,7 +107,7 @@ func ours(node, id string) bool {
 func fromEnv(i *instance, env map[string]string) {
 	i.gen = generation(env)
 	i.startedAt = time.Time{} // of another process
-	i.have.Spec, i.have.Ended, i.artifacts, i.ports = env[SpecEnv], nil, nil, nil
+	i.have.Spec, i.have.Ended, i.artifacts, i.renewing, i.ports = env[SpecEnv], nil, nil, false, nil
 	for n := 1; ; n++ {
 		port, err := strconv.Atoi(env["PORT_"+strconv.Itoa(n)])
 		if err != nil || port < 1 || port > 65535 {

@@ -70,8 +70,8 @@ func toldStart(i *instance) string {
 	if len(i.ports) > 0 {
 		text += fmt.Sprintf(", ports %v", i.ports)
 	}
-	if i.have.Reason != "" {
-		text += "; " + i.have.Reason
+	if reason := i.reason(); reason != "" {
+		text += "; " + reason
 	}
 	return text
 }

@@ -203,12 +203,16 @@ func (a fakeArtifacts) Fetch(ctx context.Context, uri string) (artifact.File, er
 	if strings.HasPrefix(uri, "http://down/") {
 		return artifact.File{}, state.Errorf(state.Unavailable, "", "%s: connection refused", uri)
 	}
-	return artifact.File{URI: uri, ETag: "1", Note: "the source is down"}, nil
+	return artifact.File{URI: uri, ETag: "1"}, nil
 }
 
 func (fakeArtifacts) Place(context.Context, []artifact.File, string) error { return nil }
 
-func (fakeArtifacts) Retain([]string) bool { return true }
+func (fakeArtifacts) Retain([]string) (artifact.Usage, bool) { return artifact.Usage{}, true }
+
+func (fakeArtifacts) Progress(string) (artifact.Progress, bool) { return artifact.Progress{}, false }
+
+func (fakeArtifacts) Latest(string) string { return "" }
 
 // fakePort listens nowhere: every port is free but those that the test holds.
 type fakePort struct{ port int }

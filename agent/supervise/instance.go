@@ -34,6 +34,8 @@ type instance struct {
 	unlinked  bool   // its process writes to a file that was deleted
 	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
+	supplies
+
 	health state.Health // "" counts as unknown
 	watch  *watch       // of its process's health; nil without checks
 
@@ -115,16 +117,17 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 		return
 	}
 	i.cancel()
+	s.supplied(i, r)
 	if r.err != nil {
 		s.startFailed(i, r)
 		return
 	}
 	i.proc, i.lastPID, i.ended = r.id, r.id.PID, make(chan struct{})
-	i.startedAt, i.ports, i.artifacts = r.at, r.ports, r.artifacts
+	i.startedAt, i.ports = r.at, r.ports
 	i.have.Since = r.at
-	i.set(state.Running, withNote(r.note, i.note))
+	i.set(state.Running, i.note)
 	s.byProc[i.proc] = i
-	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports, "note", r.note)
+	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports)
 	s.tell(events.InstanceStart, i, toldStart(i))
 	s.keep(i)
 	if exit, ok := s.early[i.proc]; ok {

@@ -30,7 +30,9 @@ type Runner interface {
 type Artifacts interface {
 	Fetch(ctx context.Context, uri string) (artifact.File, error)
 	Place(ctx context.Context, files []artifact.File, dir string) error
-	Retain(uris []string) bool
+	Retain(uris []string) (artifact.Usage, bool)
+	Progress(uri string) (artifact.Progress, bool)
+	Latest(uri string) string
 }
 
 // Options say what to supervise, and with what. Node, Dir, Store, Runner and Artifacts are needed; zero values of the

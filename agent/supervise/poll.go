@@ -179,8 +179,21 @@ func (p *poller) prune(now time.Time) {
 	for _, e := range p.manifest.Apps {
 		uris = append(uris, e.App.URIs...)
 	}
-	if p.s.opts.Artifacts.Retain(uris) {
-		p.pruneAt = now.Add(pruneEvery)
+	usage, ok := p.s.opts.Artifacts.Retain(uris)
+	if !ok {
+		return
+	}
+	p.pruneAt = now.Add(pruneEvery)
+	p.tellCache(usage.Over())
+}
+
+// tellCache tells once that the artifact cache is larger than it should be, until it is not; "" is that.
+func (p *poller) tellCache(over string) {
+	if over != "" {
+		p.once.warn("cache", "the artifact cache cannot be kept within its size", errors.New(over))
+		p.s.post(func() { p.s.trouble("artifact cache", over) })
+	} else if p.once.clear("cache") {
+		p.s.post(func() { p.s.trouble("artifact cache") })
 	}
 }
 

@@ -28,6 +28,7 @@ type record struct {
 	StartedAt   time.Time             `json:"startedAt,omitzero"`
 	Ports       []int                 `json:"ports"`
 	Artifacts   []state.ArtifactState `json:"artifacts,omitzero"`
+	Renewing    bool                  `json:"renewing,omitzero"` // it got new artifacts, and has not come up well since
 	Restarts    int                   `json:"restarts"`
 	Failures    int                   `json:"failures"`
 	Ended       *converge.End         `json:"ended,omitempty"`
@@ -41,7 +42,7 @@ type record struct {
 func newRecord(p paths, i *instance) record {
 	r := record{
 		ID: i.id, State: i.have.State, Spec: i.have.Spec, Generation: i.gen, StartedAt: i.startedAt, Ports: i.ports,
-		Artifacts: i.artifacts, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
+		Artifacts: i.artifacts, Renewing: i.renewing, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
 		KillSignal: i.killSignal, KillTimeout: i.killTimeout.Seconds(),
 		Stdout: p.log(i.app, i.n, "stdout"), Stderr: p.log(i.app, i.n, "stderr"),
 	}
@@ -55,7 +56,7 @@ func newRecord(p paths, i *instance) record {
 // restore fills an instance from its record, all but the process.
 func (r *record) restore(i *instance) {
 	i.gen, i.startedAt, i.ports, i.artifacts = r.Generation, r.StartedAt, r.Ports, r.Artifacts
-	i.restarts, i.lastExit = r.Restarts, r.LastExit
+	i.restarts, i.lastExit, i.renewing = r.Restarts, r.LastExit, r.Renewing
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
 		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)

@@ -35,9 +35,10 @@ func (s *Supervisor) snapshot() (state.Report, []proc.Identity) {
 	}
 	ids := make([]proc.Identity, 0, len(all))
 	for _, i := range all {
+		artifacts, reason := s.artifactsOf(i)
 		v := state.Instance{
 			ID: i.id, App: i.app, N: i.n, Spec: i.have.Spec, PID: i.proc.PID, Ports: slices.Clone(i.ports), State: i.have.State,
-			Reason: i.have.Reason, Health: cmp.Or(i.health, state.HealthUnknown), Restarts: i.restarts, Artifacts: slices.Clone(i.artifacts),
+			Reason: reason, Health: cmp.Or(i.health, state.HealthUnknown), Restarts: i.restarts, Artifacts: artifacts,
 		}
 		if i.lastExit != nil {
 			exit := *i.lastExit

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"stathub/agent/artifact"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -29,6 +28,7 @@ type try struct {
 	sum     string
 	spec    *spec
 	ports   []int // of the last start: wanted again
+	files   *gathering
 }
 
 // launched is how a try ended.
@@ -36,10 +36,10 @@ type launched struct {
 	id        proc.Identity
 	at        time.Time
 	ports     []int
-	artifacts []state.ArtifactState
-	note      string // what is worth telling although it started
-	blockedBy string // the instance that holds a port
-	err       error  // not nil: nothing runs
+	artifacts []state.ArtifactState // that it was made with, or was to be
+	cached    map[string]string     // of these, by URI: why the copy in the cache was used
+	blockedBy string                // the instance that holds a port
+	err       error                 // not nil: nothing runs
 }
 
 // start begins a try. The instance has no process.
@@ -51,6 +51,7 @@ func (s *Supervisor) start(i *instance) {
 	case i.have.Ended != nil && i.have.Ended.Started:
 		i.restarts++
 	}
+	files := i.gather(spec.app.URIs, i.have.Spec != want.Spec)
 	i.gen++
 	i.have.Spec, i.have.Ended, i.have.Failing, i.blockedBy = want.Spec, nil, "", ""
 	i.killSignal, i.killTimeout = spec.app.KillSignal, spec.app.KillTimeout()
@@ -60,7 +61,7 @@ func (s *Supervisor) start(i *instance) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	i.cancel = cancel
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files}
 	s.work.Go(func() {
 		r := s.launch(ctx, t, func() {
 			s.post(func() {
@@ -76,7 +77,7 @@ func (s *Supervisor) start(i *instance) {
 // launch does what a start needs, in this order: artifacts, directories, ports, then fork and exec.
 func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launched) {
 	app := t.spec.app
-	files, err := s.fetch(ctx, app.URIs)
+	files, err := s.fetch(ctx, t.files)
 	if err != nil {
 		return launched{err: orCanceled(ctx, err)}
 	}
@@ -85,16 +86,15 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 	}
 	for _, f := range files {
 		r.artifacts = append(r.artifacts, state.ArtifactState{URI: f.URI, ETag: f.ETag})
-		if f.Note != "" {
-			r.note = strings.TrimPrefix(r.note+"; "+f.Note, "; ")
-		}
 	}
+	r.cached = cachedNotes(files)
 	dir, err := s.makeDirs(t)
 	if err == nil && len(files) > 0 {
 		err = s.opts.Artifacts.Place(ctx, files, dir)
 	}
 	if err != nil {
-		return launched{err: orCanceled(ctx, err)}
+		r.err = orCanceled(ctx, err)
+		return r
 	}
 	select {
 	case s.forks <- struct{}{}:
@@ -130,18 +130,6 @@ func orCanceled(ctx context.Context, err error) error {
 		return context.Canceled
 	}
 	return err
-}
-
-func (s *Supervisor) fetch(ctx context.Context, uris []string) ([]artifact.File, error) {
-	var files []artifact.File
-	for _, uri := range uris {
-		f, err := s.opts.Artifacts.Fetch(ctx, uri)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-	}
-	return files, nil
 }
 
 // environment gives the arguments with their placeholders replaced, and the whole environment: the agent's own, the

@@ -54,6 +54,8 @@ type Supervisor struct {
 	byProc    map[proc.Identity]*instance
 	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
 	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
+	outdated  map[string]bool             // apps whose artifacts changed, until all of it is done
+	renewAt   time.Time                   // when to go on with them; zero: something else tells
 	boundsDue bool                        // the bounds of the output are to be told again
 	ending    bool                        // no manifest is followed any more
 	wake      time.Time
@@ -82,7 +84,7 @@ func New(o Options) *Supervisor {
 		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
 		byProc: map[proc.Identity]*instance{}, early: map[proc.Identity]proc.Exit{},
-		unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
+		outdated: map[string]bool{}, unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
 	}
 }
 
@@ -108,6 +110,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	var remote sync.WaitGroup
 	remote.Go(func() { newPoller(s).run(ctx) })
 	remote.Go(func() { s.heartbeats(ctx) })
+	remote.Go(func() { newSources(s).run(ctx) })
 	remote.Go(func() { s.refreshFacts(ctx) })
 	reports := newReporter(s)
 	remote.Go(func() { reports.run(ctx) })
@@ -158,6 +161,9 @@ func (s *Supervisor) step(stop <-chan struct{}) bool {
 	case <-stop:
 		return false
 	}
+	if len(s.outdated) > 0 {
+		s.renewAll()
+	}
 	if s.boundsDue {
 		s.boundLogs()
 	}
@@ -165,12 +171,19 @@ func (s *Supervisor) step(stop <-chan struct{}) bool {
 }
 
 func (s *Supervisor) nextWake() time.Time {
-	if len(s.unwatched) > 0 {
-		if retry := time.Now().Add(time.Second); s.wake.IsZero() || retry.Before(s.wake) {
-			return retry
+	next := s.wake
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
 		}
 	}
-	return s.wake
+	if len(s.unwatched) > 0 {
+		sooner(time.Now().Add(time.Second))
+	}
+	if !s.renewAt.IsZero() {
+		sooner(s.renewAt)
+	}
+	return next
 }
 
 // endGrace is how long starts that are under way get when the agent ends.

@@ -99,6 +99,23 @@ func (s *Set) Duration(p *time.Duration, name string, def time.Duration, help st
 	})
 }
 
+// Bytes registers an option that is a size: a number of bytes, or one with a unit such as 512MiB (state.ParseBytes). def
+// is the default as people write it.
+func (s *Set) Bytes(p *state.Bytes, name, def, help string) {
+	set := func(v string) error {
+		n, err := state.ParseBytes(v)
+		if err != nil || n < 0 {
+			return fmt.Errorf("must be a size such as 512MiB or 10GiB, not %q", v)
+		}
+		*p = n
+		return nil
+	}
+	if err := set(def); err != nil {
+		panic("option " + name + ": its default " + err.Error())
+	}
+	s.add(name, def, "size", help, set)
+}
+
 // Strings registers an option that is a list. As text its parts are separated by commas; white space around them and
 // empty ones are dropped. In YAML it may be a list.
 func (s *Set) Strings(p *[]string, name string, def []string, help string) {

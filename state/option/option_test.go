@@ -18,6 +18,7 @@ type settings struct {
 	Stop    bool
 	Every   time.Duration
 	Tags    []string
+	Cap     state.Bytes
 }
 
 func table(v *settings) *Set {
@@ -26,12 +27,13 @@ func table(v *settings) *Set {
 	s.String(&v.Address, "server.address", "127.0.0.1", "address")
 	s.Bool(&v.Stop, "stop.on.exit", false, "stop")
 	s.Duration(&v.Every, "poll", 2*time.Second, "poll")
+	s.Bytes(&v.Cap, "cap", "1KiB", "cap")
 	s.Strings(&v.Tags, "node.tags", nil, "tags")
 	return s
 }
 
 func TestParse(t *testing.T) {
-	defaults := settings{Port: 51025, Address: "127.0.0.1", Every: 2 * time.Second}
+	defaults := settings{Port: 51025, Address: "127.0.0.1", Every: 2 * time.Second, Cap: 1024}
 	with := func(f func(*settings)) settings { v := defaults; f(&v); return v }
 	tests := []struct {
 		name string
@@ -52,6 +54,7 @@ func TestParse(t *testing.T) {
 		{name: "bool off", args: []string{"--stop.on.exit=false"}, env: map[string]string{"STATHUB_STOP_ON_EXIT": "true"}, want: defaults},
 		{name: "list", args: []string{"--node.tags=a, b,,c"}, want: with(func(v *settings) { v.Tags = []string{"a", "b", "c"} })},
 		{name: "seconds", args: []string{"--poll=0.5"}, want: with(func(v *settings) { v.Every = time.Second / 2 })},
+		{name: "size", args: []string{"--cap=1.5MiB"}, want: with(func(v *settings) { v.Cap = 3 << 19 })},
 		{name: "variable", env: map[string]string{"STATHUB_SERVER_PORT": "7"}, want: with(func(v *settings) { v.Port = 7 })},
 		{name: "file nested", file: "server:\n  port: 8\nnode:\n  tags: [x, y]\n",
 			want: with(func(v *settings) { v.Port = 8; v.Tags = []string{"x", "y"} })},
