@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -27,7 +28,8 @@ func handler(o Options, sv *supervise.Supervisor, store state.Store, loopback bo
 	if o.Standalone() {
 		opts.Editor = standalone.New(store, o.NodeID, sv)
 	}
-	return httpapi.Handler(sv, web.AgentPage(func() web.Machine { return machine(o, sv) }), opts)
+	page := web.AgentPage(func(ctx context.Context) web.Machine { return machine(ctx, o, sv, opts.Editor) })
+	return httpapi.Handler(sv, page, opts)
 }
 
 // ready says why the agent cannot work: it has never had a manifest, and the one in the bucket is no good. To have none
@@ -47,7 +49,7 @@ const (
 )
 
 // machine is what the page shows at this moment.
-func machine(o Options, sv *supervise.Supervisor) web.Machine {
+func machine(ctx context.Context, o Options, sv *supervise.Supervisor, editor *standalone.Editor) web.Machine {
 	r := sv.Report()
 	m := web.Machine{
 		Node: state.Node{
@@ -70,8 +72,37 @@ func machine(o Options, sv *supervise.Supervisor) web.Machine {
 			m.Crashes = append(m.Crashes, c.Name)
 		}
 	}
+	if editor != nil {
+		if tags, err := editor.Tags(ctx); err == nil {
+			m.Node.Tags = tags
+		} else {
+			m.Problems = append(m.Problems, err.Error())
+		}
+		current, _, _ := editor.Manifest(ctx) // what is wrong with it is in the report
+		m.Apps = apps(current, r)
+	}
 	for i := range r.Instances {
 		m.Procs = append(m.Procs, r.Instances[i].Proc(r.Node))
 	}
 	return m
+}
+
+// apps lists the apps of a manifest, which may be nil, with what the report says of them.
+func apps(m *state.Manifest, report state.Report) []web.App {
+	if m == nil {
+		return nil
+	}
+	var all []web.App
+	for i := range m.Apps {
+		entry := &m.Apps[i]
+		status := httpapi.Status(entry, report)
+		app := web.App{
+			Name: entry.App.Name, State: string(status.State), Started: entry.App.Start, Wanted: entry.Count, Running: status.Running,
+		}
+		for _, reason := range status.Reasons {
+			app.Reasons = append(app.Reasons, reason.Message)
+		}
+		all = append(all, app)
+	}
+	return all
 }

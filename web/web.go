@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"html/template"
 	"net"
@@ -41,7 +42,14 @@ type App struct {
 	State           string
 	Wanted, Running int
 	Reasons         []string // why it is not as it should be
+	Started         bool     // as an agent's page needs it
 }
+
+// Fewer and More are the numbers of processes that a click away are.
+func (a App) Fewer() int { return max(0, a.Wanted-1) }
+
+// More is Fewer's opposite.
+func (a App) More() int { return a.Wanted + 1 }
 
 // Machine is what an agent's page shows.
 type Machine struct {
@@ -53,6 +61,7 @@ type Machine struct {
 	Standalone bool     // no master: the manifest is a person's
 	Manifest   string   // where the manifest lies
 	Master     string   // URL of the master's page; may be empty
+	Apps       []App    // of the manifest, when Standalone
 }
 
 // Event is something that happened on the node of a page.
@@ -66,7 +75,7 @@ const maxRows = 500
 
 // MasterPage serves the page at / and its assets; view gives the facts of the moment.
 func MasterPage(view func() Cluster) http.Handler {
-	return page("master.html", func() any {
+	return page("master.html", func(context.Context) any {
 		c := view()
 		addresses := make(map[string]string, len(c.Nodes))
 		for _, n := range c.Nodes {
@@ -83,41 +92,58 @@ func MasterPage(view func() Cluster) http.Handler {
 	})
 }
 
-// AgentPage serves the page at / and its assets; view gives the facts of the moment.
-func AgentPage(view func() Machine) http.Handler {
-	return page("agent.html", func() any {
-		m := view()
+// AgentPage serves the page at / and its assets; view gives the facts of the moment. What its forms send is its server's
+// to handle; ShowProblem and AppPage answer them.
+func AgentPage(view func(context.Context) Machine) http.Handler {
+	return page("agent.html", func(ctx context.Context) any {
+		m := view(ctx)
 		m.Procs = head(m.Procs)
 		return m
 	})
 }
 
-func page(name string, view func() any) http.Handler {
+func page(name string, view func(context.Context) any) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", http.FileServerFS(files))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		l := languageOf(r)
-		var b bytes.Buffer
-		data := struct {
-			L    *language
-			View any
-			Now  time.Time
-			Host string // as the browser has it, for commands to copy
-		}{l, view(), time.Now(), r.Host}
-		if err := pages.ExecuteTemplate(&b, name, data); err != nil {
-			rest.WriteError(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Language", l.Tag)
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Add("Vary", "Accept-Language, Cookie")
-		w.Write(b.Bytes())
+		render(w, r, name, true, view(r.Context()))
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		rest.WriteError(w, r, state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path))
 	})
 	return mux
+}
+
+// render answers with a page. A mistake gives the status, and such a page does not renew itself: the browser would ask for
+// what the form was sent to. One with a form does not either: it would forget what was typed.
+func render(w http.ResponseWriter, r *http.Request, name string, renew bool, view any) {
+	l, status := languageOf(r), http.StatusOK
+	if mistake, ok := r.Context().Value(mistakeKey{}).(error); ok {
+		status = state.CodeOf(mistake).HTTPStatus()
+	}
+	data := struct {
+		L       *language
+		View    any
+		Now     time.Time
+		Host    string // as the browser has it, for commands to copy
+		Lang    string // the query that keeps a language which was asked for
+		Problem any    // what is wrong with what a form sent; nil: nothing
+		Renew   bool
+	}{l, view, time.Now(), r.Host, "", r.Context().Value(mistakeKey{}), renew && status == http.StatusOK}
+	if r.URL.Query().Has("lang") {
+		data.Lang = "?lang=" + l.Tag
+	}
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+		rest.WriteError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", l.Tag)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	w.Write(b.Bytes())
 }
 
 func head[T any](rows []T) []T { return rows[:min(len(rows), maxRows)] }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"io/fs"
 	"net/http/httptest"
 	"regexp"
@@ -103,7 +104,7 @@ func mustRead(t *testing.T, name string) string {
 func TestAgentPage(t *testing.T) {
 	serve := func(m Machine) string {
 		w := httptest.NewRecorder()
-		AgentPage(func() Machine { return m }).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		AgentPage(func(context.Context) Machine { return m }).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		return w.Body.String()
 	}
 	m := Machine{Node: state.Node{ID: "n1"}, Standalone: true, Manifest: "/data/manifests/n1.json", Problems: []string{"line 1 column 2: bad"}}

@@ -33,7 +33,7 @@ func (a *api) apps(w http.ResponseWriter, r *http.Request) error {
 // appView is an app as the API shows it: the document and its status.
 func (a *api) appView(entry *state.ManifestEntry, report state.Report) any {
 	view := standalone.AppOf(entry)
-	view.Extra = rest.WithMember(view.Extra, rest.StatusMember, a.status(entry, report))
+	view.Extra = rest.WithMember(view.Extra, rest.StatusMember, Status(entry, report))
 	return view
 }
 

@@ -62,7 +62,7 @@ func (a *api) await(ctx context.Context, manifest state.ETag) {
 func (a *api) awaitApp(ctx context.Context, entry *state.ManifestEntry, manifest state.ETag) {
 	a.await(ctx, manifest)
 	wait(ctx, settleWait, func() bool {
-		now := a.status(entry, a.sv.Report()).State
+		now := Status(entry, a.sv.Report()).State
 		return now != state.AppDeploying && now != state.AppStopping
 	})
 }
@@ -81,8 +81,8 @@ func wait(ctx context.Context, most time.Duration, done func() bool) {
 	}
 }
 
-// status says how an app of this node is doing, in the master's words.
-func (a *api) status(entry *state.ManifestEntry, report state.Report) state.AppStatus {
+// Status says how an app of this node is doing, in the master's words.
+func Status(entry *state.ManifestEntry, report state.Report) state.AppStatus {
 	ending := false
 	s := state.AppStatus{Wanted: entry.Count, Placed: entry.Instances(), Reasons: []state.AppReason{}}
 	for i := range report.Instances {

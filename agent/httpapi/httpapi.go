@@ -80,6 +80,9 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 			rest.Route{Method: "GET", Path: "/", Handler: show},
 			rest.Route{Method: "GET", Path: "/assets/*", Handler: show})
 	}
+	if page != nil && opts.Editor != nil {
+		routes = append(routes, (&forms{a, page}).routes()...)
+	}
 	return rest.Secure(rest.NewRouter(routes), opts.Secure)
 }
 

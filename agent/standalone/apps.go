@@ -22,6 +22,12 @@ func AppOf(entry *state.ManifestEntry) *state.App {
 	return &app
 }
 
+// SetApp is AppOf's inverse: it makes app the entry's.
+func SetApp(entry *state.ManifestEntry, app *state.App) {
+	entry.App, entry.RestartToken = *app, app.RestartToken
+	entry.App.Deleted, entry.App.RestartToken = false, ""
+}
+
 // ChoreoOf shows an entry as the choreography that the API speaks of: how many processes, and when. There is one node.
 // Its revision is state.ContentETag of it without its dist.
 func ChoreoOf(entry *state.ManifestEntry) *state.Choreo {
@@ -59,11 +65,32 @@ func (e *Editor) PutApp(ctx context.Context, name string, cond state.Condition,
 			m.Apps = append(m.Apps, state.ManifestEntry{Count: 1})
 			entry = &m.Apps[len(m.Apps)-1]
 		}
-		entry.App, entry.RestartToken = *app, app.RestartToken
-		entry.App.Deleted, entry.App.RestartToken = false, ""
+		SetApp(entry, app)
 		return entry, nil
 	})
 	return doc, created, err
+}
+
+// PutEntry replaces an app together with its number of processes, or adds it. change gets the present entry, or a new one
+// with one process. The condition speaks of the entry, whose revision is its Digest.
+func (e *Editor) PutEntry(ctx context.Context, name string, cond state.Condition, change func(entry *state.ManifestEntry) error) (App, error) {
+	if err := state.CheckName(name); err != nil {
+		return App{}, err
+	}
+	return e.editApp(ctx, name, func(m *state.Manifest, entry *state.ManifestEntry) (*state.ManifestEntry, error) {
+		var current state.ETag
+		if entry != nil {
+			current = state.ETag(entry.Digest())
+		}
+		if err := checkPart(cond, fmt.Sprintf("an app %q", name), current); err != nil {
+			return nil, err
+		}
+		if entry == nil {
+			m.Apps = append(m.Apps, state.ManifestEntry{Count: 1, App: state.App{Name: name, KillSignal: state.DefaultKillSignal}})
+			entry = &m.Apps[len(m.Apps)-1]
+		}
+		return entry, change(entry)
+	})
 }
 
 // DeleteApp takes an app out of the manifest: its processes stop, and their own working folders go.
