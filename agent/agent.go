@@ -22,6 +22,7 @@ import (
 	"stathub/agent/supervise"
 	"stathub/state"
 	"stathub/state/option"
+	"stathub/state/retention"
 	"stathub/web/rest"
 )
 
@@ -194,9 +195,14 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state
 		cancel(err)
 		supervised <- err
 	}()
-	var lean sync.WaitGroup
-	lean.Go(func() { keepLean(ctx) })
-	defer lean.Wait()
+	var aside sync.WaitGroup
+	aside.Go(func() { keepLean(ctx) })
+	if o.Standalone() { // nobody else looks after its bucket
+		aside.Go(func() {
+			retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: retention.EventDays, CrashDays: retention.CrashDays})
+		})
+	}
+	defer aside.Wait()
 	streams := make(chan struct{})
 	server := rest.NewServer(handler(o, sv, store, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)

@@ -26,6 +26,7 @@ import (
 	_ "stathub/state/dirstore"  // file://
 	"stathub/state/httpstore"
 	_ "stathub/state/memstore" // mem://
+	"stathub/state/retention"
 	"stathub/web"
 	"stathub/web/rest"
 )
@@ -87,20 +88,29 @@ func Run(ctx context.Context, o Options) (err error) {
 		Control: mind, Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done()}),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL)) }),
 	})
+	clean := func(ctx context.Context) error {
+		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays})
+		return nil
+	}
 	log.Info("master started", "address", "http://"+listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
-	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), mind, o.Started, log)
+	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err
 }
 
-// serve runs the API and the control loop until ctx ends or one of them fails, and waits for both.
-func serve(ctx context.Context, l net.Listener, api http.Handler, mind *control.Controller, started func(net.Addr), log *slog.Logger) error {
+// task is work that goes on until ctx ends, or that fails.
+type task func(ctx context.Context) error
+
+// serve runs the API and the tasks until ctx ends or one of them fails, and waits for all.
+func serve(ctx context.Context, l net.Listener, api http.Handler, tasks []task, started func(net.Addr), log *slog.Logger) error {
 	requests, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
 	server := rest.NewServer(api, log)
 	server.BaseContext = func(net.Listener) context.Context { return requests }
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return mind.Run(ctx) })
+	for _, run := range tasks {
+		g.Go(func() error { return run(ctx) })
+	}
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("cannot serve the API: %w", err)

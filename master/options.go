@@ -13,6 +13,7 @@ import (
 
 	"stathub/state"
 	"stathub/state/option"
+	"stathub/state/retention"
 )
 
 // Version is the master's version, as --version shows it.
@@ -27,6 +28,8 @@ type Options struct {
 	StateUnsafe    bool   // do not ask whether the store keeps its promises
 	NodeTimeout    time.Duration
 	Poll           time.Duration // 0: what suits the bucket
+	EventDays      int           // age at which events are removed; 0: never
+	CrashDays      int           // age at which the last output of crashes is removed; 0: never
 
 	Elastic []string // options of the seed's Elasticsearch that were given, and mean nothing any more
 
@@ -54,6 +57,8 @@ func table(o *Options) *option.Set {
 	s.Bool(&o.StateUnsafe, "state.unsafe", false, "use a store that ignores conditional writes; edits of two writers are lost then")
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
+	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
+	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")
 	s.Int(&ignored, elasticOptions[0], 51027, "of earlier versions; ignored")
 	s.Int(&ignored, elasticOptions[1], 51028, "of earlier versions; ignored")
 	return s
@@ -79,6 +84,11 @@ func ParseOptions(args []string, getenv func(string) string) (Options, error) {
 func (o *Options) complete(homes ...string) error {
 	if o.ServerPort < 0 || o.ServerPort > 65535 {
 		return state.Errorf(state.Invalid, "--server.port", "must be a port from 1 to 65535, or 0 for any, not %d", o.ServerPort)
+	}
+	for name, days := range map[string]int{"events.keep.days": o.EventDays, "crashes.keep.days": o.CrashDays} {
+		if days < 0 {
+			return state.Errorf(state.Invalid, "--"+name, "must be a number of days, or 0 for ever, not %d", days)
+		}
 	}
 	for _, home := range homes {
 		if o.StoreDirectory == "" && home != "" {
