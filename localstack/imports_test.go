@@ -24,7 +24,8 @@ var rules = []rule{
 	{from: "stathub", except: []string{"stathub/localstack"}, banned: "stathub/localstack", reason: "nobody imports the local stack"},
 	{from: "stathub/state", banned: "stathub", only: []string{"stathub/state"}, reason: "documents and stores stand below everything"},
 	{from: "stathub/scheduler", banned: "stathub", only: []string{"stathub/state", "stathub/scheduler"}, reason: "placement is pure"},
-	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge"}, reason: "the diff is pure"},
+	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge", "stathub/agent/schedule"}, reason: "the diff is pure"},
+	{from: "stathub/agent/schedule", banned: "stathub", only: []string{"stathub/state", "stathub/agent/schedule"}, reason: "one job each"},
 	{from: "stathub/agent/artifact", banned: "stathub", only: []string{"stathub/state", "stathub/agent/artifact"}, reason: "one job each"},
 	{from: "stathub/agent/health", banned: "stathub", only: []string{"stathub/state", "stathub/agent/health"}, reason: "one job each"},
 	{from: "stathub/agent/logs", banned: "stathub", only: []string{"stathub/state", "stathub/agent/logs"}, reason: "one job each"},
@@ -39,6 +40,7 @@ var rules = []rule{
 	{from: "stathub", banned: "encoding/json", reason: "documents go through state.Encode and state.Decode"},
 	{from: "stathub/scheduler", banned: "os", reason: "placement is pure"},
 	{from: "stathub/agent/converge", banned: "os", reason: "the diff is pure"},
+	{from: "stathub/agent/schedule", banned: "os", reason: "times are worked out from what is given"},
 	{from: "stathub/scheduler", banned: "log/slog", reason: "placement is pure"},
 	{from: "stathub/agent/converge", banned: "log/slog", reason: "the diff is pure"},
 }
