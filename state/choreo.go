@@ -130,5 +130,5 @@ func (s *Schedule) check(c *checker) {
 	if _, err := time.LoadLocation(s.Timezone); err != nil {
 		c.at("timezone").fail("is not a time zone such as \"Asia/Shanghai\"")
 	}
-	c.at("concurrency").oneOf(s.Concurrency, "", "forbid", "replace", "allow")
+	c.at("concurrency").oneOf(s.Concurrency, "", ConcurrencyForbid, ConcurrencyReplace, ConcurrencyAllow)
 }

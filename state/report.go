@@ -46,6 +46,8 @@ type Instance struct {
 	Health    Health          `json:"health"`
 	Restarts  int             `json:"restarts"`
 	LastExit  *Exit           `json:"lastExit,omitzero"`
+	NextRun   time.Time       `json:"nextRun,omitzero"` // of a scheduled job; left out while a run is due
+	Runs      []Run           `json:"runs,omitzero"`    // of a scheduled job: the last MaxRuns, newest first
 	Artifacts []ArtifactState `json:"artifacts,omitzero"`
 	CPU       float64         `json:"cpu,omitzero"` // cores used lately
 	RSS       Bytes           `json:"rss,omitzero"`
@@ -120,6 +122,8 @@ type Proc struct {
 	Health    Health        `json:"health"`
 	Restarts  int           `json:"restarts"`
 	LastExit  *Exit         `json:"lastExit,omitzero"`
+	NextRun   time.Time     `json:"nextRun,omitzero"`
+	Runs      []Run         `json:"runs,omitzero"`
 	CPU       float64       `json:"cpu"`
 	RSS       Bytes         `json:"rss"`
 }
@@ -129,7 +133,7 @@ func (i *Instance) Proc(node string) Proc {
 	return Proc{
 		PID: i.PID, PPID: i.PPID, UID: i.UID, StartTime: i.StartTime, Cmd: i.Cmd, Children: i.Children, Ports: i.Ports,
 		App: i.App, Node: node, Instance: i.ID, State: i.State, Reason: i.Reason, Health: i.Health, Restarts: i.Restarts,
-		LastExit: i.LastExit, CPU: i.CPU, RSS: i.RSS,
+		LastExit: i.LastExit, NextRun: i.NextRun, Runs: i.Runs, CPU: i.CPU, RSS: i.RSS,
 	}
 }
 

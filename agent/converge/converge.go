@@ -21,6 +21,10 @@ type Desired struct {
 	IDs   []string         // the order of starts
 	Wants map[string]*Want // by instance ID
 	Apps  map[string]*App  // by name: what dependsOn is about
+
+	// Beside has, by the ID of an instance of a scheduled job, those that its runs get which overlap. They have their Want,
+	// and are not in IDs.
+	Beside map[string][]string
 }
 
 // Want is one instance that is to exist.
@@ -30,6 +34,7 @@ type Want struct {
 	Hold   string // not empty: why the instance is not to be started (nor stopped) for now
 	Off    string // not empty: why the instance is to have no process, though what it has (folder, logs) is kept
 	App    *App   // the app it is of; nil: it depends on nothing
+	Job    *Job   // nil: it is to run at all times
 }
 
 // Observed is what the agent knows of each instance, by instance ID.
@@ -44,6 +49,7 @@ type Have struct {
 	Failing  string              // not empty: why its process, which runs, is to be replaced by a new one
 	Outdated string              // not empty: why its process, which runs well, is to make way for a new one; that is no failure
 	Failures int                 // ends in a row, each before state.GoodRunning of running
+	Progress                     // of a scheduled job
 	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
 }
 
@@ -65,6 +71,7 @@ const (
 	Replace Kind = "replace" // end the process, which counts as a failed end of it; the restart policy says what follows
 	Forget  Kind = "forget"  // drop all that is kept of an instance that has no process
 	Settle  Kind = "settle"  // take State and Reason; nothing is done. One to Stopped also forgets how the last try ended
+	Skip    Kind = "skip"    // leave a run of a scheduled job out
 )
 
 // Action is one thing to do for one instance, and why.
@@ -74,6 +81,11 @@ type Action struct {
 	Reason string
 	State  state.InstanceState // of Settle
 	Note   string              // of Start: what people should know of the instance while it runs
+
+	// Of scheduled jobs.
+	Due   time.Time // of Start: the run that begins with it, zero for one that goes on. Of Skip: the run
+	Fired time.Time // not zero: what the Progress of the instance has to be, with the schedule of its Want
+	Base  string    // not empty, of Start: Fired is of this instance
 }
 
 // Plan is what to do now, in this order: stops and what needs no process first, then starts in the order of the
@@ -108,6 +120,11 @@ func Diff(desired Desired, observed Observed, now time.Time) Plan {
 		add(id)
 	}
 	for _, id := range desired.IDs {
+		for _, beside := range desired.Beside[id] {
+			if observed[beside] != nil {
+				add(beside)
+			}
+		}
 		add(id)
 	}
 	plan.Actions = append(plan.Actions, starts...)
@@ -132,6 +149,8 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 		return Action{}, time.Time{}
 	case !desired.Known, have.State == state.Stopping:
 		return Action{}, time.Time{}
+	case desired.Unsure && want != nil && want.Job != nil && want.Off == "":
+		return job(desired, want, id, have, g, now)
 	case desired.Unsure && (want == nil || active(have.State) && have.Failing == ""):
 		return Action{}, time.Time{}
 	case want == nil && active(have.State):
@@ -142,6 +161,8 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 		return Action{Kind: Stop, ID: id, Reason: want.Off}, time.Time{}
 	case want.Off != "":
 		return settle(id, have, state.Stopped, want.Off), time.Time{}
+	case want.Job != nil:
+		return job(desired, want, id, have, g, now)
 	case active(have.State):
 		// An unknown spec is not a changed one: unsure means hands off (law 4).
 		changed := have.Spec != "" && have.Spec != want.Spec
@@ -164,30 +185,37 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 
 // idle decides for a wanted instance that has no process.
 func idle(want *Want, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
-	start := func(reason string) (Action, time.Time) {
-		v := g.verdict(want.App)
-		if v.wait != "" {
-			return settle(id, have, state.Waiting, v.wait), v.wake
-		}
-		return Action{Kind: Start, ID: id, Reason: reason, Note: v.note}, time.Time{}
-	}
-	end := have.Ended
 	switch {
-	case end == nil:
-		return start("in the manifest")
+	case have.Ended == nil:
+		return start(want, id, have, g, "in the manifest")
 	case have.Spec != want.Spec:
-		return start("its specification changed")
+		return start(want, id, have, g, "its specification changed")
 	}
-	if final := want.Policy.final(end); final != "" {
-		return settle(id, have, final, end.What), time.Time{}
+	if final := want.Policy.final(have.Ended); final != "" {
+		return settle(id, have, final, have.Ended.What), time.Time{}
 	}
+	return retry(want, id, have, g, now)
+}
+
+// retry starts an instance that ended once more, when it has waited long enough.
+func retry(want *Want, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
+	end := have.Ended
 	delay := want.Policy.delay(have.Failures, end.Started)
 	due := end.At.Add(delay)
 	// A clock that was set back would make the wait longer than it was meant to be.
 	if !now.Before(due) || now.Before(end.At) {
-		return start("it ended: " + end.What)
+		return start(want, id, have, g, "it ended: "+end.What)
 	}
 	return settle(id, have, state.Backoff, end.What+"; next try after "+delay.String()), due
+}
+
+// start starts an instance once what its app depends on is up.
+func start(want *Want, id string, have *Have, g *gate, reason string) (Action, time.Time) {
+	v := g.verdict(want.App)
+	if v.wait != "" {
+		return settle(id, have, state.Waiting, v.wait), v.wake
+	}
+	return Action{Kind: Start, ID: id, Reason: reason, Note: v.note}, time.Time{}
 }
 
 func settle(id string, have *Have, to state.InstanceState, reason string) Action {

@@ -14,6 +14,7 @@ type App struct {
 	IDs     []string // its instances that are to run on this node
 	After   []string // the apps that it depends on
 	Checked bool     // it has health checks
+	Job     bool     // it is a scheduled job
 
 	Needed bool   // set by Link: some app depends on it
 	Circle string // set by Link: not empty when it depends on itself by way of others: "a → b → a"
@@ -138,6 +139,8 @@ func (g *gate) dependency(name string) dependency {
 	switch {
 	case app == nil:
 		d.none = "which is not in this node's manifest"
+	case app.Job:
+		d.none = "which is a scheduled job"
 	case len(app.IDs) == 0:
 		d.none = "which is to run no instance on this node"
 	default:

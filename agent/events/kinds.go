@@ -14,6 +14,9 @@ const (
 	InstanceUnhealthy   = "instance.unhealthy"    // one failed too often
 	InstanceReplace     = "instance.replace"      // its process is stopped for that, and a new one takes its place
 
+	JobRun  = "job.run"  // a run of a scheduled job begins
+	JobSkip = "job.skip" // one is left out, as the one before it still goes on
+
 	ManifestFollowed = "manifest.followed" // what it says holds from now on
 	ManifestRejected = "manifest.rejected" // it cannot be followed, the last good one still holds
 

@@ -31,8 +31,10 @@ func (s *Supervisor) adopt() error {
 		i := s.newInstance(id)
 		r.restore(i)
 		s.ports.claim(id, i.ports)
+	}
+	for id, r := range records {
 		if leaders[id] == nil && r.Proc != nil {
-			s.take(i, *r.Proc) // dead by now, or of cleared environment
+			s.take(s.instances[id], *r.Proc) // dead by now, or of cleared environment
 		}
 	}
 	for id, all := range leaders {
@@ -108,6 +110,10 @@ func fromEnv(i *instance, env map[string]string) {
 	i.gen = generation(env)
 	i.startedAt = time.Time{} // of another process
 	i.have.Spec, i.have.Ended, i.artifacts, i.renewing, i.ports = env[SpecEnv], nil, nil, false, nil
+	i.have.Run, _ = time.Parse(time.RFC3339, env[ScheduledEnv]) // zero: a service
+	if i.have.Run.After(i.have.Fired) {
+		i.have.Fired = i.have.Run
+	}
 	for n := 1; ; n++ {
 		port, err := strconv.Atoi(env["PORT_"+strconv.Itoa(n)])
 		if err != nil || port < 1 || port > 65535 {
@@ -160,6 +166,7 @@ func (s *Supervisor) wasGone(i *instance, gone *proc.GoneError) {
 	i.lastPID = gone.ID.PID
 	if boot, err := proc.BootID(); err == nil && boot != gone.ID.Boot {
 		i.have.Ended, i.have.Failures = nil, 0
+		s.interrupted(i)
 		i.startedAt = time.Time{}
 		s.keep(i)
 		return

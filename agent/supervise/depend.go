@@ -15,7 +15,7 @@ func appOf(e *state.ManifestEntry, ids []string) *converge.App {
 	if !e.App.Start {
 		ids = nil
 	}
-	return &converge.App{IDs: ids, After: e.App.DependsOn, Checked: len(e.App.HealthChecks) > 0}
+	return &converge.App{IDs: ids, After: e.App.DependsOn, Checked: len(e.App.HealthChecks) > 0, Job: e.Schedule != nil}
 }
 
 // tellDependents has those looked at soon that may wait for an instance.

@@ -21,26 +21,23 @@ type spec struct {
 
 func noManifest() *desired { return &desired{} }
 
-// holdScheduled is why an entry with a schedule is not kept running.
-const holdScheduled = "scheduled jobs are not run by this agent version"
-
 // offByEntry is why an entry runs nothing, though it is kept with all that its instances have.
 const offByEntry = `its entry in the manifest says "start": false`
 
 // compile makes a manifest ready. The node's own name is the agent's, not the document's.
 func compile(node string, m *state.Manifest) *desired {
 	d := &desired{
-		Desired:  converge.Desired{Known: true, Wants: map[string]*converge.Want{}, Apps: map[string]*converge.App{}},
+		Desired: converge.Desired{
+			Known: true, Wants: map[string]*converge.Want{}, Apps: map[string]*converge.App{}, Beside: map[string][]string{},
+		},
 		manifest: m, specs: map[string]*spec{},
 	}
 	for k := range m.Apps {
 		e := &m.Apps[k]
 		want := &converge.Want{Spec: state.SpecSum(m, e)}
-		want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.App.RestartPolicy()
+		want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.RestartPolicy()
 		if !e.App.Start {
 			want.Off = offByEntry
-		} else if e.Schedule != nil {
-			want.Hold = holdScheduled
 		}
 		from, first := &spec{app: &e.App, nodeEnvs: m.Envs}, len(d.IDs)
 		for n := range e.Count {
@@ -48,8 +45,12 @@ func compile(node string, m *state.Manifest) *desired {
 			d.IDs = append(d.IDs, id)
 			d.Wants[id], d.specs[id] = want, from
 		}
-		want.App = appOf(e, d.IDs[first:len(d.IDs):len(d.IDs)])
+		ids := d.IDs[first:len(d.IDs):len(d.IDs)]
+		want.App = appOf(e, ids)
 		d.Apps[e.App.Name] = want.App
+		if e.Schedule != nil {
+			d.schedule(node, e, want, from, ids)
+		}
 	}
 	converge.Link(d.Apps)
 	return d
@@ -70,6 +71,9 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 		// A running process keeps its spec, but how it is to be stopped follows the manifest.
 		if from := d.specs[id]; from != nil {
 			i.killSignal, i.killTimeout = from.app.KillSignal, from.app.KillTimeout()
+			if job := d.Wants[id].Job; job != nil {
+				i.base = job.Base
+			}
 		}
 	}
 	s.boundsDue = true

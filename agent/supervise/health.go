@@ -99,7 +99,7 @@ func (s *Supervisor) healthSpec(i *instance, checks []state.HealthCheck) health.
 		return spec
 	}
 	spec.Dir, spec.User = s.paths.workDir(i.app, i.n, from.app.WorkingDirectory), from.app.User
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: i.have.Spec, spec: from}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: i.have.Spec, spec: from, due: i.have.Run}
 	_, spec.Env = s.environment(t, i.ports)
 	return spec
 }

@@ -39,6 +39,11 @@ type instance struct {
 	health state.Health // "" counts as unknown
 	watch  *watch       // of its process's health; nil without checks
 
+	// Of scheduled jobs.
+	base     string      // the instance that this one runs beside, and that keeps the history; empty: itself
+	history  []state.Run // newest first
+	recalled time.Time   // the next run, as the report in the bucket told when the disk did not
+
 	killSignal  int
 	killTimeout time.Duration
 }
@@ -74,10 +79,16 @@ func (s *Supervisor) execute(a converge.Action) {
 	if i == nil && a.Kind != "" {
 		i = s.newInstance(a.ID)
 	}
+	if !a.Fired.IsZero() {
+		s.fired(a)
+	}
 	switch a.Kind {
 	case converge.Start:
 		i.note = a.Note
+		s.begin(i, a)
 		s.start(i)
+	case converge.Skip:
+		s.skip(i, a)
 	case converge.Stop:
 		s.stop(i, a.Reason)
 	case converge.Replace:
@@ -87,8 +98,9 @@ func (s *Supervisor) execute(a converge.Action) {
 	case converge.Settle:
 		if i.set(a.State, a.Reason); a.State == state.Stopped {
 			i.have.Ended, i.have.Failures, i.blockedBy = nil, 0, "" // when it is wanted again, it starts at once
+			i.have.Progress = converge.Progress{}
 		}
-		if a.State == state.Waiting {
+		if a.State == state.Waiting && a.Fired.IsZero() {
 			s.changed() // what it waits for is no later agent's concern, and it may change often
 			return
 		}
@@ -127,6 +139,7 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	i.have.Since = r.at
 	i.set(state.Running, i.note)
 	s.byProc[i.proc] = i
+	s.runStarted(i)
 	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports)
 	s.tell(events.InstanceStart, i, toldStart(i))
 	s.keep(i)
@@ -153,6 +166,7 @@ func (s *Supervisor) startFailed(i *instance, r launched) {
 		i.set(state.Stopped, what)
 		s.logOnce(i, "cannot start", what)
 		s.tell(events.InstanceStartFailed, i, "cannot start: "+what)
+		s.editRun(i, func(r *state.Run) { r.Reason = what })
 		if r.blockedBy != "" && s.instances[r.blockedBy] == nil {
 			i.blockedBy, i.have.Ended = "", nil // the port was let go of before this came
 		}
@@ -192,6 +206,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	}
 	i.lastExit = &exit
 	failed := !e.Exit.Known || exit.Signal != 0 || exit.Code != 0
+	s.runEnded(i, e.Exit, exit.Reason)
 	if i.have.State == state.Stopping {
 		if i.have.Failing != "" {
 			s.keepCrash(i, e.ID, exit)
@@ -232,6 +247,9 @@ func (s *Supervisor) stopped(i *instance, gen int64) {
 	if i.have.Failing != "" {
 		i.have.Ended = &converge.End{At: time.Now(), Failed: true, Started: true, What: i.have.Failing}
 		i.have.Failing = ""
+	}
+	if i.have.Ended == nil {
+		i.have.Run = time.Time{} // stopped: the run is not to be gone on with
 	}
 	i.set(state.Stopped, "")
 	s.convergeOne(i.id)

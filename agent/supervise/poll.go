@@ -22,6 +22,7 @@ type poller struct {
 	term int64 // of the manifest that is followed
 	once once
 
+	recalled bool            // what only the report tells was read, or the disk tells it
 	manifest *state.Manifest // the one that good is about, nil for none
 	unsaved  bool            // it is not on disk
 	pruneAt  time.Time       // when to look for artifacts that nothing needs any more
@@ -30,7 +31,7 @@ type poller struct {
 func newPoller(s *Supervisor) *poller {
 	p := &poller{s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, once: once{log: s.log}}
 	if s.cached != nil {
-		p.manifest, p.term = s.cached.manifest, s.cached.manifest.Term
+		p.manifest, p.term, p.recalled = s.cached.manifest, s.cached.manifest.Term, true
 	}
 	return p
 }
@@ -39,6 +40,9 @@ func newPoller(s *Supervisor) *poller {
 func (p *poller) run(ctx context.Context) {
 	hints := p.s.opts.Store.Watch(ctx, p.key)
 	for {
+		if !p.recalled {
+			p.recalled = p.s.recall(ctx)
+		}
 		p.poll(ctx)
 		p.s.post(func() { p.s.followCached(false) })
 		p.keep()

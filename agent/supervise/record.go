@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +18,8 @@ import (
 	"stathub/state"
 )
 
-// record is what a later agent must know of an instance: which process it is, and what came before. It need not survive
-// a crash of the machine, since the process does not either.
+// record is what a later agent must know of an instance: which process it is, and what came before. That of a
+// service need not survive a crash of the machine, since the process does not either.
 type record struct {
 	ID          string                `json:"id"`
 	Proc        *proc.Identity        `json:"proc,omitempty"` // none: no process
@@ -37,6 +38,9 @@ type record struct {
 	KillTimeout float64               `json:"killTimeout"` // seconds
 	Stdout      string                `json:"stdout"`
 	Stderr      string                `json:"stderr"`
+	Progress    converge.Progress     `json:"progress,omitzero"` // of a scheduled job
+	Base        string                `json:"base,omitzero"`
+	Runs        []state.Run           `json:"runs,omitzero"`
 }
 
 func newRecord(p paths, i *instance) record {
@@ -45,6 +49,7 @@ func newRecord(p paths, i *instance) record {
 		Artifacts: i.artifacts, Renewing: i.renewing, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
 		KillSignal: i.killSignal, KillTimeout: i.killTimeout.Seconds(),
 		Stdout: p.log(i.app, i.n, "stdout"), Stderr: p.log(i.app, i.n, "stderr"),
+		Progress: i.have.Progress, Base: i.base, Runs: slices.Clone(i.history),
 	}
 	if i.proc.PID != 0 {
 		id := i.proc
@@ -57,6 +62,7 @@ func newRecord(p paths, i *instance) record {
 func (r *record) restore(i *instance) {
 	i.gen, i.startedAt, i.ports, i.artifacts = r.Generation, r.StartedAt, r.Ports, r.Artifacts
 	i.restarts, i.lastExit, i.renewing = r.Restarts, r.LastExit, r.Renewing
+	i.have.Progress, i.base, i.history = r.Progress, r.Base, r.Runs
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
 		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
@@ -144,7 +150,8 @@ func write(path string, r *record) error {
 		}
 		return nil
 	}
-	return replaceFile(path, state.Encode(r), false)
+	scheduled := !r.Progress.Fired.IsZero() // a run must not begin again after the machine went down
+	return replaceFile(path, state.Encode(r), scheduled)
 }
 
 // readRecords reads all records of this node, by instance ID. One that cannot be read is passed over with a warning:

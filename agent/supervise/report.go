@@ -39,6 +39,7 @@ func (s *Supervisor) snapshot() (state.Report, []proc.Identity) {
 		v := state.Instance{
 			ID: i.id, App: i.app, N: i.n, Spec: i.have.Spec, PID: i.proc.PID, Ports: slices.Clone(i.ports), State: i.have.State,
 			Reason: reason, Health: cmp.Or(i.health, state.HealthUnknown), Restarts: i.restarts, Artifacts: artifacts,
+			NextRun: s.nextRun(i, r.UpdatedAt), Runs: slices.Clone(i.history),
 		}
 		if i.lastExit != nil {
 			exit := *i.lastExit

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"stathub/agent/converge"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -29,6 +30,7 @@ type try struct {
 	spec    *spec
 	ports   []int // of the last start: wanted again
 	files   *gathering
+	due     time.Time // the run of a scheduled job; zero: a service
 }
 
 // launched is how a try ended.
@@ -45,6 +47,9 @@ type launched struct {
 // start begins a try. The instance has no process.
 func (s *Supervisor) start(i *instance) {
 	spec, want := s.desired.specs[i.id], s.desired.Wants[i.id]
+	if want.Job == nil {
+		i.have.Progress = converge.Progress{}
+	}
 	switch {
 	case i.have.Spec != want.Spec:
 		i.have.Failures, i.restarts, i.logged = 0, 0, ""
@@ -61,7 +66,10 @@ func (s *Supervisor) start(i *instance) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	i.cancel = cancel
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run}
+	if want.Job != nil {
+		s.keep(i)
+	}
 	s.work.Go(func() {
 		r := s.launch(ctx, t, func() {
 			s.post(func() {
@@ -154,6 +162,9 @@ func (s *Supervisor) environment(t try, ports []int) (args, env []string) {
 	maps.Copy(all, appEnvs)
 	all[proc.MarkerEnv], all[proc.StoreEnv], all[SpecEnv] = t.id, s.opts.Dir, t.sum
 	all[GenerationEnv] = strconv.FormatInt(t.gen, 10)
+	if !t.due.IsZero() {
+		all[ScheduledEnv] = t.due.UTC().Format(time.RFC3339)
+	}
 	for _, kv := range s.opts.Environ {
 		name, _, _ := strings.Cut(kv, "=")
 		if _, hidden := all[name]; !hidden && !strings.HasPrefix(name, "STATHUB_") {
