@@ -157,6 +157,8 @@ func (p *jobPlan) again() (Action, time.Time) {
 // beside decides for an instance that runs what overlaps, and is no more once it has.
 func (p *jobPlan) beside() (Action, time.Time) {
 	switch have := p.have; {
+	case p.gate.observed[p.id] == nil:
+		return Action{}, time.Time{} // it is made when there is something for it to run
 	case active(have.State) && have.Failing != "":
 		return Action{Kind: Replace, ID: p.id, Reason: have.Failing}, time.Time{}
 	case active(have.State):

@@ -169,6 +169,13 @@ func TestRunBesideAnother(t *testing.T) {
 	}
 }
 
+func TestPlaceThatIsNotTaken(t *testing.T) {
+	d := jobs(times(t, "0 12 * * *"), "allow", state.RestartNever)
+	if a, wake := One(d, Observed{}, "n/j.1", t0); a.Kind != "" || !wake.IsZero() {
+		t.Errorf("got %+v, wake %v", a, wake)
+	}
+}
+
 // lane is one instance of a job with what runs beside it, on a machine that does as it likes.
 type lane struct {
 	t    *rapid.T

@@ -218,7 +218,11 @@ func (s *Supervisor) exited(e proc.Exited) {
 	i.have.Failures = converge.Failures(i.have.Failures, e.Exit.At.Sub(i.startedAt))
 	i.have.Ended = &converge.End{At: e.Exit.At, Failed: failed, Started: true, What: exit.Reason}
 	i.set(state.Stopping, "clearing up after its end")
-	s.logOnce(i, "ended", exit.Reason)
+	if failed || i.have.Run.IsZero() {
+		s.logOnce(i, "ended", exit.Reason)
+	} else {
+		s.log.Info("ended", "instance", i.id, "reason", exit.Reason) // as a job should
+	}
 	crash := ""
 	if failed {
 		crash = s.keepCrash(i, e.ID, exit)

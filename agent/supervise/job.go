@@ -160,9 +160,13 @@ func (s *Supervisor) interrupted(i *instance) {
 
 // nextRun gives when an instance is to run next, zero where that is not known or it is due already.
 func (s *Supervisor) nextRun(i *instance, now time.Time) time.Time {
-	want := s.desired.Wants[i.id]
+	d := s.desired
+	if d.manifest == nil && s.cached != nil {
+		d = s.cached
+	}
+	want := d.Wants[i.id]
 	switch {
-	case !s.desired.Known:
+	case d.manifest == nil:
 		return i.recalled
 	case want == nil || want.Job == nil || want.Job.Base != "" || want.Off != "" || i.have.Fired.IsZero():
 		return time.Time{}

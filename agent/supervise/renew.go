@@ -15,7 +15,7 @@ const ignoreChange = "ignore"
 // renewable reports whether instances are replaced when their artifacts change. One that is never to be restarted is
 // not, and neither is a run of a job: the next run takes what is newest.
 func renewable(from *spec, want *converge.Want) bool {
-	return from != nil && want != nil && want.Hold == "" && want.Off == "" &&
+	return from != nil && want != nil && want.Job == nil && want.Hold == "" && want.Off == "" &&
 		from.app.OnArtifactChange != ignoreChange && want.Policy.Restart != state.RestartNever
 }
 

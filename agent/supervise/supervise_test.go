@@ -371,16 +371,3 @@ func TestLateEventsAreIgnored(t *testing.T) {
 		n.stop()
 	})
 }
-
-func TestScheduledIsNotStarted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t)
-		n.start()
-		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run"},"schedule":{"cron":"@daily"}}]}`)
-		n.wantRunning()
-		if got := n.instance("n/a.0"); got.State != state.Waiting || !strings.Contains(got.Reason, "scheduled jobs") {
-			t.Errorf("%s: %s", got.State, got.Reason)
-		}
-		n.stop()
-	})
-}
