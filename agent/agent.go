@@ -117,6 +117,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("stop watching processes", runner.Close)
+	isolation := isolate(runner, o, log)
 	cache, err := artifact.OpenWith(filepath.Join(o.StoreDirectory, "cache"), store, artifact.Options{
 		MaxCache: int64(o.CacheMaxBytes), IdleTimeout: sourceStalls, OpenBucket: state.Open,
 	})
@@ -128,10 +129,23 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	hostname, _ := os.Hostname()
 	sv := supervise.New(supervise.Options{
 		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
-		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: []string{}, Version: Version,
+		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
 	return serve(ctx, o, sv, store, listener, address, log)
+}
+
+// isolate gives what limits this agent can enforce.
+func isolate(runner *proc.Runner, o Options, log *slog.Logger) []string {
+	if !o.Cgroups {
+		return []string{supervise.IsolationDisk}
+	}
+	found, err := runner.Isolate(o.NodeID)
+	found = append(found, supervise.IsolationDisk)
+	if err != nil {
+		log.Info("not all limits of instances can be enforced here", "enforced", found, "reason", err)
+	}
+	return found
 }
 
 // sourceStalls is when a source of artifacts that says nothing is given up: the restart of an instance waits for it, and

@@ -31,6 +31,7 @@ type Options struct {
 	Heartbeat      time.Duration
 	Poll           time.Duration // 0: what suits the bucket
 	StopOnExit     bool
+	Cgroups        bool            // instances run in cgroups, where the machine lets the agent make some
 	Hurry          <-chan struct{} // closed: with StopOnExit what has not stopped yet is killed; nil: never
 }
 
@@ -47,6 +48,7 @@ func table(o *Options) *option.Set {
 	s.Bytes(&o.CacheMaxBytes, "cache.max.bytes", "10GiB", "artifacts that no app needs any more are kept up to this size; 0: none")
 	s.Duration(&o.Heartbeat, "heartbeat", 10*time.Second, "how often the agent shows that it lives")
 	s.Duration(&o.Poll, "poll", 0, "how often the manifest is looked at; 0s: 2s on a directory, 5s on a bucket")
+	s.Bool(&o.Cgroups, "cgroups", true, "run instances in cgroups, where the machine lets the agent make some: without, their limits are not enforced")
 	s.Bool(&o.StopOnExit, "stop.on.exit", false, "stop all instances when the agent ends")
 	return s
 }

@@ -52,7 +52,8 @@ type HealthCheck struct {
 type Resources struct {
 	CPUs  float64        `json:"cpus,omitzero"` // cores
 	Mem   Bytes          `json:"mem,omitzero"`
-	Disk  Bytes          `json:"disk,omitzero"`
+	Disk  Bytes          `json:"disk,omitzero"` // of the instance's own working directory
+	PIDs  int            `json:"pids,omitzero"` // processes and threads; 0: DefaultPIDs
 	Extra jsontext.Value `json:",embed"`
 }
 
@@ -82,6 +83,7 @@ const (
 const (
 	DefaultKillSignal  = 15 // SIGTERM
 	DefaultKillTimeout = 10 * time.Second
+	DefaultPIDs        = 4096 // of an app with resAlloc; without one there are no limits
 	DefaultMaxBackoff  = 60 * time.Second
 	GoodRunning        = 60 * time.Second // running this long resets the backoff
 )
@@ -209,6 +211,8 @@ func (h *HealthCheck) check(c *checker, ports int) {
 	}
 }
 
+const maxPIDs = 1 << 22 // PID_MAX_LIMIT of Linux
+
 func (r *Resources) check(c *checker) {
 	if r == nil {
 		return
@@ -218,4 +222,7 @@ func (r *Resources) check(c *checker) {
 	}
 	c.at("mem").size(r.Mem)
 	c.at("disk").size(r.Disk)
+	if r.PIDs < 0 || r.PIDs > maxPIDs {
+		c.at("pids").fail("must be a number of processes and threads, 0 (4096 of them) or more")
+	}
 }

@@ -51,6 +51,10 @@ type Instance struct {
 	Artifacts []ArtifactState `json:"artifacts,omitzero"`
 	CPU       float64         `json:"cpu,omitzero"` // cores used lately
 	RSS       Bytes           `json:"rss,omitzero"`
+	IORead    Bytes           `json:"ioRead,omitzero"` // from storage, since its start as far as known
+	IOWrite   Bytes           `json:"ioWrite,omitzero"`
+	Files     int             `json:"files,omitzero"` // open descriptors
+	Disk      Bytes           `json:"disk,omitzero"`  // of its working directory, where that has a limit
 	Extra     jsontext.Value  `json:",embed"`
 }
 
@@ -126,6 +130,10 @@ type Proc struct {
 	Runs      []Run         `json:"runs,omitzero"`
 	CPU       float64       `json:"cpu"`
 	RSS       Bytes         `json:"rss"`
+	IORead    Bytes         `json:"ioRead"`
+	IOWrite   Bytes         `json:"ioWrite"`
+	Files     int           `json:"files"`
+	Disk      Bytes         `json:"disk,omitzero"`
 }
 
 // Proc shows the instance as running on node.
@@ -134,6 +142,7 @@ func (i *Instance) Proc(node string) Proc {
 		PID: i.PID, PPID: i.PPID, UID: i.UID, StartTime: i.StartTime, Cmd: i.Cmd, Children: i.Children, Ports: i.Ports,
 		App: i.App, Node: node, Instance: i.ID, State: i.State, Reason: i.Reason, Health: i.Health, Restarts: i.Restarts,
 		LastExit: i.LastExit, NextRun: i.NextRun, Runs: i.Runs, CPU: i.CPU, RSS: i.RSS,
+		IORead: i.IORead, IOWrite: i.IOWrite, Files: i.Files, Disk: i.Disk,
 	}
 }
 

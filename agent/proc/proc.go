@@ -77,11 +77,13 @@ type Found struct {
 	Env map[string]string // the environment that it was started with
 }
 
-// Info is what can be seen of a process from outside. RSS and CPU cover it, its session and its descendants.
+// Info is what can be seen of a process from outside. Members, RSS and CPU cover it, its session, its cgroup and its
+// descendants.
 type Info struct {
 	PID, PPID, UID int
 	Cmd            string        // arguments separated by spaces
 	Children       []int         // direct children, in order of pid
+	Members        []int         // pids of all of them
 	StartTime      time.Time     // the same for every call on one Runner
 	RSS            int64         // bytes resident; shared pages count once per process
 	CPU            time.Duration // user + system time so far, children that ended included

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"stathub/agent/proc/cgroup"
 )
 
 // pollEvery is how often processes are looked at where the kernel has no pidfds.
@@ -20,6 +22,10 @@ type watched struct {
 	fd     int    // pidfd, or -1
 	own    bool   // a child of this process: to be reaped
 	marker string // value of MarkerEnv, or ""
+
+	contained bool          // it is in the cgroup that the marker names
+	counted   bool          // cpuBefore is known
+	cpuBefore time.Duration // processor time of its cgroup that is not its own
 }
 
 // Runner starts and watches processes. It is safe for concurrent use.
@@ -35,12 +41,15 @@ type Runner struct {
 	reaper  *reaper
 	signals *ignoredSignals
 	sweeps  sweeps
+	tree    *cgroup.Tree // nil: no cgroups
 
 	mu     sync.Mutex
 	closed bool
 	procs  map[Identity]*watched
 	byFD   map[int32]*watched
 	blind  int // how many of procs have no pidfd
+
+	contained map[string]bool // by marker: the last process was started in its cgroup
 }
 
 // NewRunner makes a Runner for the agent of a store directory (StoreEnv). It fails where /proc is missing. As PID 1 the
@@ -79,6 +88,8 @@ func newRunner(store string, pidfds bool) (*Runner, error) {
 		procs:    map[Identity]*watched{},
 		byFD:     map[int32]*watched{},
 		signals:  catchIgnored(),
+
+		contained: map[string]bool{},
 	}
 	if os.Getpid() == 1 {
 		r.reaper = startReaper(r.isOwn)
@@ -109,6 +120,9 @@ func (r *Runner) Close() error {
 	defer r.mu.Unlock()
 	for id, w := range r.procs {
 		r.forget(id, w)
+	}
+	if r.tree != nil {
+		r.tree.Close()
 	}
 	return err
 }
@@ -148,6 +162,12 @@ func (r *Runner) Adopt(id Identity) error {
 	}
 	w.own = s.ppid == os.Getpid()
 	w.marker, _ = markerIn(readEnv(id.PID), r.store)
+	if r.tree != nil {
+		if in, ok := r.tree.Member(id.PID); ok && (w.marker == "" || w.marker == in) {
+			w.marker, w.contained = in, true
+		}
+		r.contain(w)
+	}
 	return r.watch(w)
 }
 
@@ -274,6 +294,9 @@ func (r *Runner) endedBlind(w *watched) bool {
 // finish reports the exit of w, once. r.mu is held.
 func (r *Runner) finish(w *watched) {
 	exit := exitOf(w)
+	if w.contained && exit.Signal == int(unix.SIGKILL) {
+		r.tree.Renew(w.marker)
+	}
 	r.forget(w.id, w)
 	exit.At = time.Now()
 	r.queue.put(Exited{ID: w.id, Exit: exit})

@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "agent":
 		agentHelper()
+	case "hog":
+		hogHelper()
 	case "init":
 		initHelper()
 	}

@@ -65,12 +65,17 @@ func send(pid, fd int, sig syscall.Signal) error {
 	return err
 }
 
-// Kill sends SIGKILL to all that is left of an instance: the group and session of id, their descendants, and the
-// processes that carry the same marker, whatever session they moved to. It works after the leader's death too, as long
-// as its session has members. ErrGone if there is nothing left. Exits tells when the process itself has ended.
+// Kill sends SIGKILL to all that is left of an instance: all in its cgroup, and then waits until they are gone; without a
+// cgroup the group and session of id, their descendants, and the processes that carry the same marker, whatever session they
+// moved to. It works after the leader's death too, as long as its session has members. ErrGone if there is nothing left. Exits tells when the process itself has ended.
 func (r *Runner) Kill(id Identity) error {
 	if id.Boot != r.boot || id.PID <= 1 {
 		return &GoneError{ID: id}
+	}
+	if marker, inside := r.groupOf(id); marker != "" {
+		if any, err := r.killGroup(id, marker); any && inside || err != nil {
+			return err
+		}
 	}
 	sent := map[int]uint64{} // pid → start
 	var errs []error
@@ -164,10 +169,19 @@ func (r *Runner) known(id Identity) (marker string, others map[int]bool) {
 	return marker, others
 }
 
-// Leftovers gives the living processes, leaders or not, whose environment has MarkerEnv=marker, oldest first.
-// Processes that this agent may not look into, and those that cleared their environment, are not found.
+// Leftovers gives the living processes of an instance, leaders or not, oldest first: those in its cgroup. Where it was not
+// started in one they are those whose environment has MarkerEnv=marker; then processes that this agent may not look into, and
+// those that cleared their environment, are not found.
 func (r *Runner) Leftovers(marker string) []Identity {
-	ids := slices.Clone(r.sweeps.join(r.sweep)[marker])
+	ids := r.identities(r.members(marker))
+	if r.isContained(marker) {
+		return ids
+	}
+	for _, id := range r.sweeps.join(r.sweep)[marker] {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	slices.SortFunc(ids, byAge)
 	return ids
 }
@@ -214,7 +228,8 @@ func (w *sweeps) join(pass func() map[string][]Identity) map[string][]Identity {
 	return mine.found
 }
 
-// Find gives the session leaders whose marker starts with prefix, oldest first. A descendant that made a session of its own
+// Find gives the session leaders whose marker starts with prefix, oldest first; the marker alone where their cgroup tells and
+// their environment does not. A descendant that made a session of its own
 // is one too: of several with the same marker the first is the instance.
 func (r *Runner) Find(prefix string) ([]Found, error) {
 	var found []Found
@@ -226,6 +241,7 @@ func (r *Runner) Find(prefix string) ([]Found, error) {
 			found = append(found, Found{ID: Identity{PID: s.pid, Start: s.start, Boot: r.boot}, Env: parseEnv(env)})
 		}
 	})
+	found = r.findInGroups(prefix, found)
 	slices.SortFunc(found, func(a, b Found) int { return byAge(a.ID, b.ID) })
 	return found, err
 }

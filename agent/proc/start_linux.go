@@ -18,11 +18,7 @@ func (r *Runner) Start(spec Spec) (Identity, error) {
 	defer l.close()
 	w := &watched{fd: -1, own: true}
 	w.marker, _ = markerIn(l.env, r.store)
-	sys := &syscall.SysProcAttr{}
-	if r.pidfds {
-		sys.PidFD = &w.fd
-	}
-	pid, err := r.signals.forked(func() (int, error) { return l.fork(sys) })
+	pid, err := r.fork(l, w)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -38,6 +34,7 @@ func (r *Runner) Start(spec Spec) (Identity, error) {
 	if r.closed {
 		err = os.ErrClosed
 	} else {
+		r.contain(w)
 		err = r.watch(w)
 	}
 	if err != nil {
@@ -45,6 +42,14 @@ func (r *Runner) Start(spec Spec) (Identity, error) {
 		return Identity{}, &StartError{Op: "watch", Path: l.path, Err: err}
 	}
 	return w.id, nil
+}
+
+func newAttr(w *watched, pidfds bool) *syscall.SysProcAttr {
+	sys := &syscall.SysProcAttr{}
+	if pidfds {
+		sys.PidFD = &w.fd
+	}
+	return sys
 }
 
 // abandon ends a child that cannot be watched. It is ours and not reaped, so the pid is safe to use.

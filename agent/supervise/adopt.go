@@ -141,6 +141,7 @@ func (s *Supervisor) take(i *instance, id proc.Identity) {
 	}
 	i.proc, i.lastPID, i.ended = id, id.PID, make(chan struct{})
 	i.have.Ended = nil
+	s.takeCounters(i)
 	i.set(state.Running, "")
 	if i.startedAt.IsZero() {
 		i.startedAt = s.startTime(id)
@@ -177,6 +178,7 @@ func (s *Supervisor) wasGone(i *instance, gone *proc.GoneError) {
 	if exit.At.IsZero() {
 		exit.At = time.Now()
 	}
+	s.takeCounters(i)
 	i.set(state.Running, "")
 	s.exited(proc.Exited{ID: gone.ID, Exit: exit})
 }

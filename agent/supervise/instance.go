@@ -32,9 +32,14 @@ type instance struct {
 	logged    string // the last failure that was logged
 	note      string // what people should know of it while it runs
 	unlinked  bool   // its process writes to a file that was deleted
+	unlimited string // the limits that are not enforced, as told last
 	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
 	supplies
+
+	counters proc.Counters // of what happened at its limits, as told last
+	counted  bool          // counters are those of its process
+	oomAt    time.Time     // when they last told of a lack of memory
 
 	health state.Health // "" counts as unknown
 	watch  *watch       // of its process's health; nil without checks
@@ -137,7 +142,8 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	i.proc, i.lastPID, i.ended = r.id, r.id.PID, make(chan struct{})
 	i.startedAt, i.ports = r.at, r.ports
 	i.have.Since = r.at
-	i.set(state.Running, i.note)
+	s.limited(i, r)
+	i.set(state.Running, withNote(r.limits, i.note))
 	s.byProc[i.proc] = i
 	s.runStarted(i)
 	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports)
@@ -201,6 +207,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	if !e.Exit.Known || exit.Signal != 0 {
 		exit.Code = -1
 	}
+	s.blame(i, &exit)
 	if i.have.Failing != "" {
 		exit.Reason = i.have.Failing + "; then " + exit.Reason
 	}

@@ -47,7 +47,8 @@ type Options struct {
 	Facts     func(context.Context) (state.Facts, error) // default: none
 	Hostname  string                                     // NODE_HOSTNAME
 	Tags      []string                                   // the first tags of a new node
-	Isolation []string
+	Isolation []string                                   // what Limiter can enforce, in the words of package proc and IsolationDisk
+	Limiter   Limiter                                    // default: none
 	Version   string
 
 	Poll       time.Duration   // of the manifest; default 5 s
@@ -72,6 +73,9 @@ func (o Options) withDefaults() Options {
 	o.Poll = positive(o.Poll, 5*time.Second)
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)
 	o.Deadline = positive(o.Deadline, 30*time.Second)
+	if o.Limiter == nil {
+		o.Limiter = noLimits{}
+	}
 	if o.Check == nil {
 		o.Check = health.NewChecker(health.Options{RunAs: proc.RunAs}).Check
 	}

@@ -34,6 +34,7 @@ type record struct {
 	Failures    int                   `json:"failures"`
 	Ended       *converge.End         `json:"ended,omitempty"`
 	LastExit    *state.Exit           `json:"lastExit,omitempty"`
+	Counters    *proc.Counters        `json:"counters,omitempty"` // none: those of the process are not known
 	KillSignal  int                   `json:"killSignal"`
 	KillTimeout float64               `json:"killTimeout"` // seconds
 	Stdout      string                `json:"stdout"`
@@ -52,8 +53,8 @@ func newRecord(p paths, i *instance) record {
 		Progress: i.have.Progress, Base: i.base, Runs: slices.Clone(i.history),
 	}
 	if i.proc.PID != 0 {
-		id := i.proc
-		r.Proc = &id
+		id, counters := i.proc, i.counters
+		r.Proc, r.Counters = &id, &counters
 	}
 	return r
 }
@@ -66,6 +67,9 @@ func (r *record) restore(i *instance) {
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
 		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
+	}
+	if r.Counters != nil {
+		i.counters, i.counted = *r.Counters, true
 	}
 	i.set(state.Stopped, "")
 }

@@ -18,6 +18,11 @@ func (s *Supervisor) Report() state.Report {
 	var ids []proc.Identity
 	s.call(func() { r, ids = s.snapshot() })
 	s.usage.fill(r.Instances, ids, time.Now())
+	for k := range r.Instances {
+		if used, ok := s.disk.get(r.Instances[k].ID); ok {
+			r.Instances[k].Disk = state.Bytes(used.bytes)
+		}
+	}
 	return r
 }
 
@@ -253,6 +258,7 @@ func essence(r *state.Report) []byte {
 	for k := range c.Instances {
 		i := &c.Instances[k]
 		i.CPU, i.RSS, i.Children, i.Cmd, i.PPID = 0, 0, nil, "", 0
+		i.IORead, i.IOWrite, i.Files, i.Disk = 0, 0, 0, 0
 	}
 	return state.EncodeLine(&c)
 }

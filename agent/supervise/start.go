@@ -40,8 +40,10 @@ type launched struct {
 	ports     []int
 	artifacts []state.ArtifactState // that it was made with, or was to be
 	cached    map[string]string     // of these, by URI: why the copy in the cache was used
-	blockedBy string                // the instance that holds a port
-	err       error                 // not nil: nothing runs
+	limits    string                // those that are not enforced
+	counters  proc.Counters
+	blockedBy string // the instance that holds a port
+	err       error  // not nil: nothing runs
 }
 
 // start begins a try. The instance has no process.
@@ -100,6 +102,9 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 	if err == nil && len(files) > 0 {
 		err = s.opts.Artifacts.Place(ctx, files, dir)
 	}
+	if err == nil {
+		err = s.diskFits(ctx, t)
+	}
 	if err != nil {
 		r.err = orCanceled(ctx, err)
 		return r
@@ -124,6 +129,7 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 	if ctx.Err() != nil {
 		return launched{err: context.Canceled}
 	}
+	s.limit(t, &r)
 	r.id, r.err = s.opts.Runner.Start(proc.Spec{
 		Argv: argv, Dir: dir, Env: env, User: app.User,
 		Stdout: s.paths.log(t.app, t.n, "stdout"), Stderr: s.paths.log(t.app, t.n, "stderr"),

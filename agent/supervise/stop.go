@@ -39,10 +39,13 @@ func (s *Supervisor) quitting(i *instance, reason string) {
 	s.keep(i)
 	watch := i.unwatch()
 	id, marker, gen, ended := i.proc, i.id, i.gen, i.ended
-	signal, timeout := i.killSignal, i.killTimeout
+	signal, timeout, final := i.killSignal, i.killTimeout, i.have.Failing == ""
 	s.work.Go(func() {
 		watch.wait()
 		if s.quit(s.ctx, id, marker, signal, timeout, ended) {
+			if final {
+				s.opts.Limiter.Release(marker)
+			}
 			s.post(func() { s.stopped(i, gen) })
 		}
 	})
@@ -131,6 +134,7 @@ func (s *Supervisor) forget(i *instance) {
 	i.set(state.Stopping, "removing its working folder")
 	gen, dir := i.gen, s.paths.work(i.app, i.n)
 	s.work.Go(func() {
+		s.opts.Limiter.Release(i.id)
 		if err := os.RemoveAll(dir); err != nil {
 			s.log.Warn("cannot remove the working folder", "instance", i.id, "error", err)
 		}
@@ -144,6 +148,7 @@ func (s *Supervisor) forgotten(i *instance, gen int64) {
 	}
 	s.ports.release(i.id)
 	s.runs.remove(i)
+	s.disk.forget(i.id)
 	delete(s.instances, i.id)
 	delete(s.observed, i.id)
 	s.boundsDue = true

@@ -29,6 +29,7 @@ type Supervisor struct {
 	ports *portTable
 	runs  *recorder
 	usage *sampler
+	disk  *diskUse
 	logs  *logs.Keeper
 	told  *events.Log
 
@@ -79,7 +80,7 @@ func New(o Options) *Supervisor {
 		opts:    o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log, func(err error) {
 			told.Add(state.Event{Kind: events.DiskFailed, Message: "cannot write the record of an instance; the processes go on: " + err.Error()})
-		}), usage: newSampler(o.Runner),
+		}), usage: newSampler(o.Runner, o.Limiter), disk: newDiskUse(),
 		forks:  make(chan struct{}, 8),
 		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
@@ -104,6 +105,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err := s.adopt(); err != nil {
 		return err
 	}
+	s.opts.Limiter.Sweep()
 	s.runs.start()
 	expire := time.AfterFunc(firstAnswer, func() { s.post(func() { s.followCached(false) }) })
 	defer expire.Stop()
@@ -114,6 +116,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	remote.Go(func() { s.refreshFacts(ctx) })
 	reports := newReporter(s)
 	remote.Go(func() { reports.run(ctx) })
+	remote.Go(func() { s.watchLimits(ctx) })
+	remote.Go(func() { s.watchDisk(ctx) })
 	remote.Go(func() { s.logs.Run(effects) }) // the last to end: what is stopped says much
 	remote.Go(func() { s.told.Run(effects) })
 	remote.Go(func() { s.crashes.Run(effects) })

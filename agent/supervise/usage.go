@@ -10,18 +10,28 @@ import (
 
 // sampler looks at processes, and works out their use of the processors from one look to the next.
 type sampler struct {
-	runner Runner
-	mu     sync.Mutex
-	last   map[proc.Identity]sample
+	runner  Runner
+	limiter Limiter
+	mu      sync.Mutex
+	last    map[proc.Identity]sample
+	deepAt  time.Time
 }
 
 type sample struct {
 	at    time.Time
 	cpu   time.Duration
 	cores float64
+
+	consumed proc.Consumption
+	deep     bool // consumed was measured
 }
 
-func newSampler(r Runner) *sampler { return &sampler{runner: r, last: map[proc.Identity]sample{}} }
+func newSampler(r Runner, l Limiter) *sampler {
+	return &sampler{runner: r, limiter: l, last: map[proc.Identity]sample{}}
+}
+
+// deepEvery is how often it is looked at what costs a look at each process: files and I/O.
+const deepEvery = 10 * time.Second
 
 // minSpan is the shortest time over which the use of processors is worked out.
 const minSpan = time.Second
@@ -41,14 +51,28 @@ func (u *sampler) fill(instances []state.Instance, ids []proc.Identity, now time
 	if err != nil {
 		return
 	}
+	deep := now.Sub(u.deepAt) >= deepEvery
+	if deep {
+		u.deepAt = now
+	}
 	next := make(map[proc.Identity]sample, len(infos))
 	for k, id := range ids {
 		info, ok := infos[id]
 		if !ok {
 			continue
 		}
-		next[id] = u.measure(id, info, now)
 		i := &instances[k]
+		taken := u.measure(id, info, now)
+		if before := u.last[id]; deep || !before.deep {
+			c := u.limiter.Consumed(i.ID, info.Members)
+			// Processes that end take along what only they had been counted with.
+			c.IORead, c.IOWrite = max(c.IORead, before.consumed.IORead), max(c.IOWrite, before.consumed.IOWrite)
+			taken.consumed, taken.deep = c, true
+		} else {
+			taken.consumed, taken.deep = before.consumed, true
+		}
+		next[id] = taken
+		i.IORead, i.IOWrite, i.Files = state.Bytes(taken.consumed.IORead), state.Bytes(taken.consumed.IOWrite), taken.consumed.Files
 		i.PPID, i.UID, i.Cmd, i.Children = info.PPID, info.UID, info.Cmd, info.Children
 		i.StartTime = info.StartTime.UTC().Truncate(time.Millisecond)
 		i.RSS, i.CPU = state.Bytes(info.RSS), float64(int(next[id].cores*1000))/1000

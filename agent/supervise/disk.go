@@ -1,0 +1,139 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"stathub/agent/host"
+	"stathub/state"
+)
+
+const (
+	diskEvery = 30 * time.Second // between two looks at the working directories
+	diskShare = 0.05             // of a processor, at the most
+)
+
+// diskUse remembers what the working directories of instances take, by instance ID. It is safe for concurrent use.
+type diskUse struct {
+	mu   sync.Mutex
+	last map[string]diskSample
+}
+
+type diskSample struct {
+	at    time.Time
+	bytes int64
+}
+
+func newDiskUse() *diskUse { return &diskUse{last: map[string]diskSample{}} }
+
+func (d *diskUse) put(id string, bytes int64, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last[id] = diskSample{now, bytes}
+}
+
+func (d *diskUse) get(id string) (diskSample, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.last[id]
+	return s, ok
+}
+
+func (d *diskUse) forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.last, id)
+}
+
+// diskLimit is how much the own working directory of an app's instance may hold; 0 is no limit. A directory that instances
+// share has none: nobody could say whose files are too many.
+func diskLimit(a *state.App) int64 {
+	if a.ResAlloc == nil || filepath.IsAbs(a.WorkingDirectory) {
+		return 0
+	}
+	return int64(a.ResAlloc.Disk)
+}
+
+func overDisk(used, limit int64) string {
+	return fmt.Sprintf("its working directory takes %s or more, and resAlloc.disk allows %s", sizeText(used), sizeText(limit))
+}
+
+// diskFits refuses to start an instance whose working directory is over its limit already: it would be stopped again. What
+// was measured lately is not measured again, since a restart should take no time.
+func (s *Supervisor) diskFits(ctx context.Context, t try) error {
+	limit := diskLimit(t.spec.app)
+	if limit == 0 {
+		return nil
+	}
+	now := time.Now()
+	if last, ok := s.disk.get(t.id); ok && last.bytes <= limit && now.Sub(last.at) < 2*diskEvery {
+		return nil
+	}
+	dir := s.paths.work(t.app, t.n)
+	used, err := host.DiskUse(ctx, dir, limit, 1)
+	if err != nil {
+		return fmt.Errorf("cannot measure the working directory: %w", err)
+	}
+	s.disk.put(t.id, used, now)
+	if used > limit {
+		return fmt.Errorf("%s: free some of %s, or raise the limit", overDisk(used, limit), dir)
+	}
+	return nil
+}
+
+// measured is an instance whose working directory is looked at.
+type measured struct {
+	id, dir string
+	gen     int64
+	limit   int64
+}
+
+// watchDisk measures the working directories that have a limit, again and again, until ctx ends. An instance that is over its
+// limit is ended, as one that fails.
+func (s *Supervisor) watchDisk(ctx context.Context) {
+	failing := once{log: s.log}
+	for pause(ctx, diskEvery) {
+		for _, m := range s.toMeasure() {
+			used, err := host.DiskUse(ctx, m.dir, m.limit, diskShare)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				failing.warn(m.id, "cannot measure the working directory of "+m.id, err)
+				continue
+			}
+			failing.clear(m.id)
+			s.disk.put(m.id, used, time.Now())
+			s.post(func() { s.measuredDisk(m, used) })
+		}
+	}
+}
+
+func (s *Supervisor) toMeasure() (all []measured) {
+	s.call(func() {
+		for id, i := range s.instances {
+			from, want := s.desired.specs[id], s.desired.Wants[id]
+			if from == nil || i.proc.PID == 0 || i.have.Spec != want.Spec {
+				continue
+			}
+			if limit := diskLimit(from.app); limit > 0 {
+				all = append(all, measured{id: id, dir: s.paths.work(i.app, i.n), gen: i.gen, limit: limit})
+			}
+		}
+	})
+	return all
+}
+
+// measuredDisk takes the size of a working directory.
+func (s *Supervisor) measuredDisk(m measured, used int64) {
+	i := s.instances[m.id]
+	if i == nil || i.gen != m.gen || used <= m.limit || !i.have.State.Live() || i.have.State == state.Stopping || i.have.Failing != "" {
+		return
+	}
+	i.have.Failing = overDisk(used, m.limit)
+	s.event("instance.disk", i, i.id+": "+i.have.Failing)
+	s.convergeOne(i.id)
+}
