@@ -88,6 +88,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 				_ = syscall.Kill(-pid, syscall.SIGKILL)
 			}
 		}
+		noCgroups(t, store)
 		if t.Failed() {
 			t.Log(log.String())
 		}

@@ -12,6 +12,10 @@ const (
 	InstanceStartFailed = "instance.start-failed" // no process could be made
 	InstanceHealthy     = "instance.healthy"      // all health checks pass
 	InstanceUnhealthy   = "instance.unhealthy"    // one failed too often
+	InstanceOOM         = "instance.oom"          // the kernel killed processes of it for lack of memory
+	InstancePIDs        = "instance.pids"         // it may have no more processes and threads
+	InstanceDisk        = "instance.disk"         // its working directory is over its limit
+	InstanceLimits      = "instance.limits"       // limits that it asks for cannot be enforced here
 	InstanceReplace     = "instance.replace"      // its process is stopped for that, and a new one takes its place
 
 	JobRun  = "job.run"  // a run of a scheduled job begins
@@ -35,7 +39,7 @@ const (
 func Bad(kind string) bool {
 	switch kind {
 	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, StoreLost, DiskFailed, EventsLost,
-		"instance.oom", "instance.disk", "instance.limits", ArtifactHeld, ArtifactFailed:
+		InstanceOOM, InstancePIDs, InstanceDisk, InstanceLimits, ArtifactHeld, ArtifactFailed:
 		return true
 	default:
 		return false

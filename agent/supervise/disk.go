@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"stathub/agent/events"
 	"stathub/agent/host"
 	"stathub/state"
 )
@@ -134,6 +135,6 @@ func (s *Supervisor) measuredDisk(m measured, used int64) {
 		return
 	}
 	i.have.Failing = overDisk(used, m.limit)
-	s.event("instance.disk", i, i.id+": "+i.have.Failing)
+	s.event(events.InstanceDisk, i, i.have.Failing)
 	s.convergeOne(i.id)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stathub/agent/events"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -85,7 +86,7 @@ func (s *Supervisor) limit(t try, r *launched) {
 func (s *Supervisor) limited(i *instance, r launched) {
 	i.counters = r.counters
 	if r.limits != "" && r.limits != i.unlimited {
-		s.event("instance.limits", i, i.id+": "+r.limits)
+		s.event(events.InstanceLimits, i, r.limits)
 	}
 	i.unlimited = r.limits
 }
@@ -136,11 +137,11 @@ func (s *Supervisor) count(i *instance, now proc.Counters) (killed int64) {
 	i.counters = now
 	if killed = now.OOMKills - before.OOMKills; killed > 0 {
 		i.oomAt = time.Now()
-		s.event("instance.oom", i, fmt.Sprintf("%s: the kernel killed %s of it: %s", i.id, processes(killed), lackOfMemory(now)))
+		s.event(events.InstanceOOM, i, fmt.Sprintf("the kernel killed %s of it: %s", processes(killed), lackOfMemory(now)))
 	}
 	if now.PIDDenied > before.PIDDenied {
-		s.event("instance.pids", i, fmt.Sprintf("%s: it could not make a process or thread: it has as many as resAlloc.pids allows (%d unless it says otherwise)",
-			i.id, state.DefaultPIDs))
+		s.event(events.InstancePIDs, i, fmt.Sprintf("it could not make a process or thread: it has as many as resAlloc.pids allows, %d unless it says otherwise",
+			state.DefaultPIDs))
 	}
 	return max(killed, 0)
 }
