@@ -39,12 +39,6 @@ type Options struct {
 const (
 	defaultMaxBytes    = 4 << 30
 	defaultIdleTimeout = 30 * time.Second
-
-	// answerTimeout is how long a source may take to answer while there is a copy to go on with: without a network
-	// nothing must wait long for each source.
-	answerTimeout = 5 * time.Second
-	// silence is how long a source that did not answer in time is not asked again while there is a copy.
-	silence = 30 * time.Second
 )
 
 // Cache is the artifact cache of one agent. It is safe for concurrent use; only one process may use its directory.
@@ -67,7 +61,7 @@ type Cache struct {
 	flights map[string]*flight
 	places  map[string]*placeLock
 	latest  map[string]string      // by URI: the content that its source named last
-	silent  map[string]time.Time   // by host: when it is asked again, after it did not answer
+	rests   map[string]rest        // by host or URI: which sources are left alone for now
 	buckets map[string]state.Store // by URL: opened for URIs that name a bucket of their own
 	wanted  []string               // URIs of the last Retain
 	counted bool                   // there was one
@@ -100,7 +94,7 @@ func OpenWith(dir string, bucket state.Store, opts Options) (*Cache, error) {
 	c := &Cache{
 		dir: dir, bucket: bucket, opts: opts, client: newClient(opts), create: createPart,
 		flights: map[string]*flight{}, places: map[string]*placeLock{}, latest: map[string]string{},
-		silent: map[string]time.Time{}, buckets: map[string]state.Store{},
+		rests: map[string]rest{}, buckets: map[string]state.Store{},
 	}
 	// What a killed agent left half done is of no use to anybody.
 	if err := os.RemoveAll(c.path("tmp")); err != nil {
@@ -150,7 +144,8 @@ func (c *Cache) path(elem ...string) string {
 //
 // Whatever goes wrong with the source, a copy in the cache is used and File says why: absence is not an instruction
 // (law 1), so that holds for 404, 410 and 403 too, and when ctx's deadline passes. While there is a copy a source has 5 s to
-// answer, and one that did not is left alone for 30 s. Without a copy the error names the URI, the status and
+// answer, and one that did not is left alone for 30 s; an archive that is bad does not take the place of a good one.
+// Without a copy the error names the URI, the status and
 // the cause. Codes: Invalid for a bad URI or a checksum that does not match, Unsupported for a scheme that is not served,
 // NotFound, Denied, TooLarge, and Unavailable for all that may pass by itself.
 func (c *Cache) Fetch(ctx context.Context, uri string) (File, error) {
@@ -209,7 +204,7 @@ func (c *Cache) fetch(ctx context.Context, src source, m *meter) (File, error) {
 	known, have := c.recall(src)
 	if !have {
 		known = answer{}
-	} else if err := c.stillSilent(src, time.Now()); err != nil {
+	} else if err := c.resting(src, time.Now()); err != nil {
 		return c.copyOr(ctx, src, err)
 	}
 	got, err := c.download(ctx, src, known, m)

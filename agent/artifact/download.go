@@ -50,6 +50,9 @@ func (c *Cache) download(ctx context.Context, src source, known answer, m *meter
 	t.takeUp(ctx)
 	err := t.run(ctx)
 	if err == nil {
+		err = t.prove(ctx)
+	}
+	if err == nil {
 		return t.finish()
 	}
 	t.leave(err)
@@ -112,7 +115,7 @@ func (t *transfer) attempt(caller context.Context) error {
 	}
 	err = explainStall(ctx, t.src, err)
 	if caller.Err() == nil {
-		t.note(t.src, err, time.Now())
+		t.answered(t.src, err, time.Now())
 	}
 	if err != nil {
 		return t.goOn(ctx, err)

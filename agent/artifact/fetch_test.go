@@ -321,11 +321,11 @@ func TestFetchBucket(t *testing.T) {
 	store := memstore.New()
 	c := openCache(t, store, Options{})
 	put := func(data string) {
-		if _, err := state.Write(t.Context(), store, "artifacts/a b/x.zip", []byte(data), state.Condition{}); err != nil {
+		if _, err := state.Write(t.Context(), store, "artifacts/a b/x.bin", []byte(data), state.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	uri := "bucket:artifacts/a%20b/x.zip"
+	uri := "bucket:artifacts/a%20b/x.bin"
 	if _, err := c.Fetch(t.Context(), uri); state.CodeOf(err) != state.NotFound || !strings.Contains(err.Error(), uri) {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (c *Cache) openHTTP(ctx context.Context, src source, known answer, have par
 			ranges: (etag != "" || date != "") && resp.Header.Get("Accept-Ranges") != "none",
 		}, nil
 	case resp.StatusCode == http.StatusPartialContent && have.Bytes > 0:
-		return rest(src, resp, have)
+		return restOf(src, resp, have)
 	}
 	_ = resp.Body.Close() // nothing of it is wanted
 	switch {
@@ -92,8 +92,8 @@ func (c *Cache) openHTTP(ctx context.Context, src source, known answer, have par
 // errNotTheRest says that the source has something else than the rest of what is there.
 var errNotTheRest = errors.New("the source does not go on with what it sent before")
 
-// rest takes the rest of a content (RFC 9110, section 15.3.7).
-func rest(src source, resp *http.Response, have part) (*body, error) {
+// restOf takes the rest of a content (RFC 9110, section 15.3.7).
+func restOf(src source, resp *http.Response, have part) (*body, error) {
 	var first, last, size int64
 	_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &size)
 	etag := resp.Header.Get("ETag")

@@ -154,10 +154,9 @@ func TestSilentSources(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
-	host := ""
-	for host = range c.silent {
+	for host := range c.rests {
+		c.rests[host] = rest{until: time.Now()}
 	}
-	c.silent[host] = time.Now()
 	mustFetch(t, c, files["a"].URI)
 	if asked != 2 {
 		t.Errorf("asked %d times after a while", asked)
@@ -165,5 +164,42 @@ func TestSilentSources(t *testing.T) {
 	base := strings.TrimSuffix(files["a"].URI, "/a")
 	if _, err := c.Fetch(t.Context(), base+"/new"); err == nil || asked != 3 {
 		t.Errorf("without a copy it must be tried: asked %d times, %v", asked, err)
+	}
+}
+
+// A bad archive does not take the place of a good one, and is not fetched again and again.
+func TestBadArchiveIsNotTaken(t *testing.T) {
+	good, bad := zipOf(t, member{name: "a", data: "x"}), zipOf(t, member{name: "../a", data: "x"})
+	for name, data := range map[string][2]string{
+		"a.zip": {good, bad}, "b.zip": {good, good[:20]}, "a.tar": {tarOf(t, file("a", "x")), tarOf(t, file("../a", "x"))},
+		"a.bin": {good, ""}, // no archive
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin(t, content(data[0], `"1"`))
+			c, uri := openCache(t, nil, Options{}), o.URL+"/"+name
+			mustFetch(t, c, uri)
+			o.set(content(data[1], `"2"`))
+			for range 3 {
+				f := mustFetch(t, c, uri)
+				if name == "a.bin" {
+					wantContent(t, f, data[1])
+					continue
+				}
+				if wantContent(t, f, data[0]); !f.FromCache || !strings.Contains(f.Note, "bad archive") || c.Latest(uri) != f.ETag {
+					t.Errorf("%+v", f)
+				}
+			}
+			if n := o.requests.Load(); name != "a.bin" && n != 2 {
+				t.Errorf("%d requests", n)
+			}
+			leftovers(t, c)
+			first := openCache(t, nil, Options{})
+			if name != "a.bin" {
+				f := mustFetch(t, first, uri)
+				if err := first.Place(t.Context(), []File{f}, t.TempDir()); err == nil || !strings.Contains(err.Error(), "bad archive") {
+					t.Errorf("the first one: %v", err)
+				}
+			}
+		})
 	}
 }

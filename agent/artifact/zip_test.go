@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
@@ -266,59 +265,4 @@ func TestUnpackStops(t *testing.T) {
 	if got := tree(t, dir); len(got) != 3 {
 		t.Fatal(got)
 	}
-}
-
-// FuzzUnpack: whatever the bytes, nothing appears outside the directory, no links appear in it, and a refusal leaves
-// nothing but the archive itself.
-func FuzzUnpack(f *testing.F) {
-	f.Add("a.zip", []byte(zipOf(f, member{name: "a/b", data: "data"}, member{name: "c", data: "more", mode: 0o755})))
-	f.Add("a.zip", []byte(zipOf(f, member{name: "../evil", data: "x"})))
-	f.Add("a.zip", []byte(zipOf(f, member{name: "link", data: "/etc", mode: fs.ModeSymlink | 0o777})))
-	f.Add("a.zip", []byte(patch(zipOf(f, member{name: "a", data: "abc"}), 24, 1<<30, 4)))
-	f.Add("a.zip", []byte("PK\x05\x06"))
-	for name, pack := range packers {
-		f.Add(name, []byte(pack(f, tarOf(f, file("a/b", "data"), tar.Header{Name: "d/", Typeflag: tar.TypeDir}))))
-		f.Add(name, []byte(pack(f, tarOf(f, file("../evil", "x")))))
-		f.Add(name, []byte(pack(f, tarOf(f, file(strings.Repeat("long/", 50)+"f", "x"), tar.Header{Name: "l", Linkname: "/etc", Typeflag: tar.TypeSymlink}))))
-	}
-	small := limits{entries: 20, bytes: 1 << 16, ratio: 50, ratioFloor: 1 << 10}
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		kind := formatOf(name)
-		if kind == nil {
-			return
-		}
-		base := t.TempDir()
-		dir, path := filepath.Join(base, "work"), filepath.Join(base, "a.zip")
-		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(path, data, 0o644)); err != nil {
-			t.Fatal(err)
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer root.Close()
-		p := &placer{root: root, dir: dir, prefix: tempPrefix, limits: small}
-		err = p.unpack(t.Context(), File{Path: path}, kind)
-		if beside, _ := os.ReadDir(base); len(beside) != 2 {
-			t.Fatalf("something appeared beside the directory: %v", beside)
-		}
-		var bytes int64
-		count := 0
-		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
-			st, statErr := d.Info()
-			if statErr != nil || !st.Mode().IsRegular() && !st.IsDir() {
-				t.Fatalf("%s: %v, %v", path, d, statErr)
-			}
-			if count++; st.Mode().IsRegular() {
-				bytes += st.Size()
-			}
-			return nil
-		})
-		if err != nil && count != 1 {
-			t.Fatalf("a refused archive left %d things behind: %v", count-1, err)
-		}
-		if bytes > max(small.ratioFloor, small.ratio*int64(len(data))) {
-			t.Fatalf("%d bytes from %d", bytes, len(data))
-		}
-	})
 }
