@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -137,8 +136,7 @@ func (o *Options) poll() time.Duration {
 	return 5 * time.Second
 }
 
-// howToStart tells the owner of a standalone agent where its manifest belongs.
+// howToStart tells the owner of a standalone agent how to have something run.
 func (o *Options) howToStart() string {
-	return fmt.Sprintf(`write %s with {"apps": [{"app": {"name": "…", "toProcess": "…"}}]} to run something`,
-		filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(state.KindManifest.Key(o.NodeID))))
+	return "add apps on the page, with POST /v1/app, or in " + filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(state.KindManifest.Key(o.NodeID)))
 }
