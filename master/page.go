@@ -19,7 +19,7 @@ func cluster(mind *control.Controller, bucket string) web.Cluster {
 		app := web.App{Name: name, State: string(s.State), Wanted: s.Wanted, Running: s.Running}
 		for _, r := range s.Reasons {
 			message := r.Message
-			if r.Code == state.CodeNotRunning {
+			if r.Code == state.CodeNotRunning || r.Code == state.CodeRunFailed {
 				message += " (" + strings.Join(r.Names, ", ") + ")"
 			}
 			app.Reasons = append(app.Reasons, message)

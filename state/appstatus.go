@@ -8,12 +8,14 @@ import (
 // AppStatus is how an app is doing, as the API shows it beside the app.
 type AppStatus struct {
 	State     AppState    `json:"state"`
-	Wanted    int         `json:"wanted"`    // instances that are asked for
-	Placed    int         `json:"placed"`    // instances that manifests of living nodes list
-	Running   int         `json:"running"`   // instances that living nodes report as running
-	Healthy   int         `json:"healthy"`   // of the running ones, those whose health checks pass
-	Unhealthy int         `json:"unhealthy"` // of the running ones, those whose health checks fail
-	Unknown   int         `json:"unknown"`   // instances on silent nodes that were running when last heard of
+	Wanted    int         `json:"wanted"`             // instances that are asked for
+	Placed    int         `json:"placed"`             // instances that manifests of living nodes list
+	Running   int         `json:"running"`            // instances that living nodes report as running
+	Healthy   int         `json:"healthy"`            // of the running ones, those whose health checks pass
+	Unhealthy int         `json:"unhealthy"`          // of the running ones, those whose health checks fail
+	Unknown   int         `json:"unknown"`            // instances on silent nodes that were running when last heard of
+	Waiting   int         `json:"waiting,omitzero"`   // instances of a scheduled job between two runs
+	Completed int         `json:"completed,omitzero"` // instances that have done their work, and are not started again
 	Reasons   []AppReason `json:"reasons"`
 }
 
@@ -38,10 +40,15 @@ const (
 	AppDeploying AppState = "deploying" // all instances are placed, but not all run yet
 	AppDegraded  AppState = "degraded"  // instances find no node, cannot run, are unhealthy, or are on nodes that fell silent together
 	AppRunning   AppState = "running"   // all run
+	AppScheduled AppState = "scheduled" // a scheduled job between two runs
+	AppCompleted AppState = "completed" // all have done their work
 )
 
-// CodeNotRunning is the code of an AppReason that an agent gives: the instance is placed, but does not run.
-const CodeNotRunning = "not-running"
+// The codes of an AppReason that an agent gives.
+const (
+	CodeNotRunning = "not-running" // the instance is placed, but does not run
+	CodeRunFailed  = "run-failed"  // the last run of the scheduled job failed
+)
 
 const (
 	MaxReasonNames = 50 // of one AppReason
@@ -50,6 +57,12 @@ const (
 
 // Count takes up an instance of the app. up says that its node lives.
 func (s *AppStatus) Count(inst *Instance, up bool) {
+	switch {
+	case up && inst.betweenRuns():
+		s.Waiting++
+	case up && inst.State == Completed:
+		s.Completed++
+	}
 	if !inst.State.Live() || inst.State == Stopping && up {
 		return
 	}
@@ -72,14 +85,21 @@ func (s *AppStatus) Blame(inst *Instance, node string) {
 	if inst.State != Backoff && inst.State != Failed && inst.State != Waiting || inst.Reason == "" {
 		return
 	}
-	message, _, _ := strings.Cut(inst.Reason, "; next try after") // that differs from one to the next
-	message = "an instance does not run: " + strings.ToValidUTF8(message, "\uFFFD")
-	i := slices.IndexFunc(s.Reasons, func(r AppReason) bool { return r.Code == CodeNotRunning && r.Message == message })
+	code, message := CodeNotRunning, "an instance does not run: "
+	if inst.betweenRuns() {
+		if inst.State != Failed {
+			return
+		}
+		code, message = CodeRunFailed, "the last run failed: "
+	}
+	what, _, _ := strings.Cut(inst.Reason, "; next ") // try or run: that differs from one to the next
+	message += strings.ToValidUTF8(what, "\uFFFD")
+	i := slices.IndexFunc(s.Reasons, func(r AppReason) bool { return r.Code == code && r.Message == message })
 	if i < 0 {
 		if len(s.Reasons) >= maxReasons {
 			return
 		}
-		s.Reasons = append(s.Reasons, AppReason{Code: CodeNotRunning, Message: message})
+		s.Reasons = append(s.Reasons, AppReason{Code: code, Message: message})
 		i = len(s.Reasons) - 1
 	}
 	r := &s.Reasons[i]
@@ -94,7 +114,7 @@ func (s *AppStatus) Blame(inst *Instance, node string) {
 
 // Failing reports whether an instance was blamed.
 func (s *AppStatus) Failing() bool {
-	return slices.ContainsFunc(s.Reasons, func(r AppReason) bool { return r.Code == CodeNotRunning })
+	return slices.ContainsFunc(s.Reasons, func(r AppReason) bool { return r.Code == CodeNotRunning || r.Code == CodeRunFailed })
 }
 
 // Sum gives the state that follows from the counts and reasons of an app that can be read. started is its own word,
@@ -107,8 +127,12 @@ func (s *AppStatus) Sum(started, degraded bool) AppState {
 		return AppStopped
 	case s.Placed < s.Wanted || s.Unhealthy > 0 || degraded || s.Failing():
 		return AppDegraded
-	case s.Running < s.Placed:
+	case s.Running+s.Waiting+s.Completed < s.Placed:
 		return AppDeploying
+	case s.Running == 0 && s.Waiting > 0:
+		return AppScheduled
+	case s.Running == 0 && s.Completed > 0:
+		return AppCompleted
 	case s.Wanted == 0 && s.Running == 0:
 		return AppIdle
 	default:

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // What keeps an instance from running is in the status of its app, whoever found it out.
@@ -33,5 +34,43 @@ func TestBlame(t *testing.T) {
 	}
 	if len(s.Reasons) > maxReasons || len(s.Reasons[0].Names) != MaxReasonNames || s.Reasons[0].Nodes != 1002 {
 		t.Errorf("%d reasons, the first with %d names of %d nodes", len(s.Reasons), len(s.Reasons[0].Names), s.Reasons[0].Nodes)
+	}
+}
+
+// A job that waits for its time is as it should be; one whose last run failed is not, and neither is one that is held up.
+func TestStatusOfAJob(t *testing.T) {
+	next := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name  string
+		insts []Instance
+		want  AppState
+		code  string
+		text  string
+	}{
+		{"between runs", []Instance{{State: Waiting, Reason: "next run at noon", NextRun: next}}, AppScheduled, "", ""},
+		{"it runs", []Instance{{State: Running, NextRun: next}}, AppRunning, "", ""},
+		{"it starts", []Instance{{State: Starting, NextRun: next}}, AppDeploying, "", ""},
+		{"twice at a time", []Instance{{State: Running, NextRun: next}, {State: Running}}, AppRunning, "", ""},
+		{"the last run failed", []Instance{{State: Failed, Reason: "exit code 3; next run at noon", NextRun: next}},
+			AppDegraded, CodeRunFailed, "the last run failed: exit code 3"},
+		{"a run is tried again", []Instance{{State: Backoff, Reason: "exit code 3; next try after 2s", NextRun: next}},
+			AppDegraded, CodeNotRunning, "an instance does not run: exit code 3"},
+		{"held up", []Instance{{State: Waiting, Reason: "the run of noon waits for db"}}, AppDegraded, CodeNotRunning, "an instance does not run: the run of noon waits for db"},
+		{"has done its work", []Instance{{State: Completed, Reason: "exit code 0"}}, AppCompleted, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := AppStatus{Wanted: 1, Placed: 1}
+			for k := range tt.insts {
+				s.Count(&tt.insts[k], true)
+				s.Blame(&tt.insts[k], "n")
+			}
+			if got := s.Sum(true, false); got != tt.want {
+				t.Errorf("%s, want %s: %+v", got, tt.want, s)
+			}
+			if len(s.Reasons) > 1 || tt.code == "" != (len(s.Reasons) == 0) || tt.code != "" && (s.Reasons[0].Code != tt.code || s.Reasons[0].Message != tt.text) {
+				t.Errorf("reasons %+v", s.Reasons)
+			}
+		})
 	}
 }

@@ -27,6 +27,11 @@ type Run struct {
 	Extra   jsontext.Value `json:",embed"`
 }
 
+// betweenRuns reports whether an instance of a scheduled job waits for its next run, and for nothing else.
+func (i *Instance) betweenRuns() bool {
+	return !i.NextRun.IsZero() && (i.State == Waiting || i.State == Failed || i.State == Completed)
+}
+
 // MaxRuns is how many runs of an instance are kept.
 const MaxRuns = 10
 

@@ -92,12 +92,9 @@ func Status(entry *state.ManifestEntry, report state.Report) state.AppStatus {
 		}
 		s.Count(inst, true)
 		ending = ending || inst.State == state.Stopping
-		if entry.App.Start && (entry.Schedule == nil || inst.State != state.Waiting) {
+		if entry.App.Start {
 			s.Blame(inst, report.Node)
 		}
-	}
-	if entry.Schedule != nil { // it runs when its time comes
-		s.Wanted, s.Placed = s.Running, s.Running
 	}
 	if s.State = s.Sum(entry.App.Start, false); ending && !entry.App.Start {
 		s.State = state.AppStopping

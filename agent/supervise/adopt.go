@@ -33,8 +33,12 @@ func (s *Supervisor) adopt() error {
 		s.ports.claim(id, i.ports)
 	}
 	for id, r := range records {
-		if leaders[id] == nil && r.Proc != nil {
+		switch {
+		case leaders[id] != nil:
+		case r.Proc != nil:
 			s.take(s.instances[id], *r.Proc) // dead by now, or of cleared environment
+		case r.mayRun():
+			s.unseen(s.instances[id])
 		}
 	}
 	for id, all := range leaders {
@@ -66,8 +70,10 @@ func (s *Supervisor) adoptLeaders(id string, r *record, all []proc.Found) (doubl
 	}
 	if i.proc.PID == 0 && kept < 0 {
 		// What carries the generation of the record is only kin of its process, which is gone; a later one was started after
-		// the record was written.
-		kept = slices.IndexFunc(all, func(f proc.Found) bool { return r == nil || generation(f.Env) != r.Generation })
+		// the record was written. One of a run that was about to begin is of the very process.
+		kept = slices.IndexFunc(all, func(f proc.Found) bool {
+			return r == nil || (generation(f.Env) == r.Generation) == r.mayRun()
+		})
 		if kept < 0 {
 			s.wasGone(i, &proc.GoneError{ID: identity(r, all[0].ID)})
 			return nil

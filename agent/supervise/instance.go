@@ -45,6 +45,7 @@ type instance struct {
 	watch  *watch       // of its process's health; nil without checks
 
 	// Of scheduled jobs.
+	begun    bool        // the process of its run may have been made
 	base     string      // the instance that this one runs beside, and that keeps the history; empty: itself
 	history  []state.Run // newest first
 	recalled time.Time   // the next run, as the report in the bucket told when the disk did not
@@ -159,7 +160,7 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 }
 
 func (s *Supervisor) startFailed(i *instance, r launched) {
-	i.proc = proc.Identity{}
+	i.proc, i.begun = proc.Identity{}, false
 	if errors.Is(r.err, context.Canceled) {
 		i.have.Ended = nil
 		i.set(state.Stopped, "its start was called off")

@@ -51,7 +51,7 @@ func (s *Supervisor) fired(a converge.Action) {
 	}
 }
 
-// begin begins a run. The record is on its way before the process is: a later agent must not begin it again.
+// begin begins a run.
 func (s *Supervisor) begin(i *instance, a converge.Action) {
 	if a.Due.IsZero() {
 		return // a service, or another try
@@ -69,6 +69,41 @@ func (s *Supervisor) begin(i *instance, a converge.Action) {
 		text += fmt.Sprintf(", %s late", late.Round(time.Second))
 	}
 	s.event(events.JobRun, i, text)
+}
+
+// noteBegun has it on disk that a process is about to be made for a run, before it is: an agent that finds no process then
+// takes the run for one that has ended, and does not begin it again. It is false when the try was called off.
+func (s *Supervisor) noteBegun(ctx context.Context, t try) bool {
+	noted := make(chan (<-chan struct{}), 1)
+	s.post(func() {
+		if i := s.instances[t.id]; i != nil && i.gen == t.gen {
+			i.begun = true
+			s.keep(i)
+		}
+		noted <- s.runs.written()
+	})
+	select {
+	case written := <-noted:
+		select {
+		case <-written:
+			return true
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// mayRun reports whether a record is of a run whose process may have been made, though it does not say which it is.
+func (r *record) mayRun() bool {
+	return r != nil && r.Begun && r.Proc == nil && r.Ended == nil && !r.Progress.Run.IsZero()
+}
+
+// unseen ends a run of which nobody can tell how it ended.
+func (s *Supervisor) unseen(i *instance) {
+	const what = "its end was not seen"
+	i.have.Ended = &converge.End{At: time.Now(), Failed: true, Started: true, What: what}
+	s.runEnded(i, proc.Exit{At: time.Now()}, what)
 }
 
 // skip leaves a run out. Of several in a row the last is kept, with their number.

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -367,6 +369,58 @@ func TestJobAndReboot(t *testing.T) {
 					n.wantHistory("01:00 the machine went down while it ran")
 				}
 				n.stop()
+			})
+		})
+	}
+}
+
+// An agent that was killed while it began a run leaves a record from which the next one can tell whether to begin it again.
+func TestJobThatWasAboutToBegin(t *testing.T) {
+	tests := []struct {
+		name         string
+		begun, alive bool
+		running      bool
+		history      string
+	}{
+		{"no process was made yet", false, false, true, "01:00 goes on try 2"},
+		{"its process lives", true, true, true, "01:00 goes on"},
+		{"its process may have been made", true, false, false, "01:00 its end was not seen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newJobs(t)
+				n.start()
+				n.manifest(hourly("", ""))
+				n.until("01:00:00")
+				before := n.wantRunning("n/j.0")
+				n.stop()
+				path := paths{n.dir}.run("j", 0)
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, old := new(record), string(data)
+				if err := json.Unmarshal(data, r); err != nil || !r.Begun || r.Proc == nil {
+					t.Fatalf("the record is %s: %v", old, err)
+				}
+				r.Proc, r.Begun, r.State = nil, tt.begun, state.Starting
+				if err := write(path, r); err != nil {
+					t.Fatal(err)
+				}
+				if !tt.alive {
+					n.runner.mu.Lock()
+					clear(n.runner.live)
+					n.runner.mu.Unlock()
+				}
+				n.start()
+				defer func() { n.stop() }()
+				if !tt.running {
+					n.wantRunning()
+				} else if after := n.wantRunning("n/j.0"); tt.alive && after["n/j.0"] != before["n/j.0"] {
+					t.Error("not adopted")
+				}
+				n.wantHistory(tt.history)
 			})
 		})
 	}

@@ -40,6 +40,7 @@ type record struct {
 	Stdout      string                `json:"stdout"`
 	Stderr      string                `json:"stderr"`
 	Progress    converge.Progress     `json:"progress,omitzero"` // of a scheduled job
+	Begun       bool                  `json:"begun,omitzero"`
 	Base        string                `json:"base,omitzero"`
 	Runs        []state.Run           `json:"runs,omitzero"`
 }
@@ -50,7 +51,7 @@ func newRecord(p paths, i *instance) record {
 		Artifacts: i.artifacts, Renewing: i.renewing, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
 		KillSignal: i.killSignal, KillTimeout: i.killTimeout.Seconds(),
 		Stdout: p.log(i.app, i.n, "stdout"), Stderr: p.log(i.app, i.n, "stderr"),
-		Progress: i.have.Progress, Base: i.base, Runs: slices.Clone(i.history),
+		Progress: i.have.Progress, Begun: i.begun, Base: i.base, Runs: slices.Clone(i.history),
 	}
 	if i.proc.PID != 0 {
 		id, counters := i.proc, i.counters
@@ -63,7 +64,7 @@ func newRecord(p paths, i *instance) record {
 func (r *record) restore(i *instance) {
 	i.gen, i.startedAt, i.ports, i.artifacts = r.Generation, r.StartedAt, r.Ports, r.Artifacts
 	i.restarts, i.lastExit, i.renewing = r.Restarts, r.LastExit, r.Renewing
-	i.have.Progress, i.base, i.history = r.Progress, r.Base, r.Runs
+	i.have.Progress, i.begun, i.base, i.history = r.Progress, r.Begun, r.Base, r.Runs
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
 		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
@@ -81,6 +82,7 @@ type recorder struct {
 	log     *slog.Logger
 	mu      sync.Mutex
 	pending map[string]*record // by file; nil: remove
+	waiting []chan struct{}    // closed once what was pending with them is written
 	wake    chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
@@ -117,6 +119,19 @@ func (w *recorder) queue(path string, r *record) {
 	}
 }
 
+// written gives a channel that is closed once all that was put before is on disk, or cannot be written.
+func (w *recorder) written() <-chan struct{} {
+	ch := make(chan struct{})
+	w.mu.Lock()
+	w.waiting = append(w.waiting, ch)
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return ch
+}
+
 func (w *recorder) run() {
 	defer close(w.done)
 	for {
@@ -134,8 +149,8 @@ func (w *recorder) run() {
 // the processes by their marker, and so the failure is told once and nothing else.
 func (w *recorder) flush() {
 	w.mu.Lock()
-	pending := w.pending
-	w.pending = map[string]*record{}
+	pending, waiting := w.pending, w.waiting
+	w.pending, w.waiting = map[string]*record{}, nil
 	w.mu.Unlock()
 	for path, r := range pending {
 		err := write(path, r)
@@ -144,6 +159,9 @@ func (w *recorder) flush() {
 			w.failed(err)
 		}
 		w.failing = err != nil
+	}
+	for _, ch := range waiting {
+		close(ch)
 	}
 }
 

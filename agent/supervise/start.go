@@ -60,6 +60,7 @@ func (s *Supervisor) start(i *instance) {
 	}
 	files := i.gather(spec.app.URIs, i.have.Spec != want.Spec)
 	i.gen++
+	i.begun = false
 	i.have.Spec, i.have.Ended, i.have.Failing, i.blockedBy = want.Spec, nil, "", ""
 	i.killSignal, i.killTimeout = spec.app.KillSignal, spec.app.KillTimeout()
 	i.set(state.Starting, "")
@@ -69,9 +70,6 @@ func (s *Supervisor) start(i *instance) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	i.cancel = cancel
 	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run}
-	if want.Job != nil {
-		s.keep(i)
-	}
 	s.work.Go(func() {
 		r := s.launch(ctx, t, func() {
 			s.post(func() {
@@ -108,6 +106,9 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 	if err != nil {
 		r.err = orCanceled(ctx, err)
 		return r
+	}
+	if !t.due.IsZero() && !s.noteBegun(ctx, t) {
+		return launched{err: context.Canceled}
 	}
 	select {
 	case s.forks <- struct{}{}:
