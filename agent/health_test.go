@@ -19,8 +19,11 @@ import (
 const workloadEnv = "TEST_WORKLOAD"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(workloadEnv) == "" {
+	switch os.Getenv(workloadEnv) {
+	case "":
 		os.Exit(m.Run())
+	case "hog":
+		hog()
 	}
 	var broken atomic.Bool
 	http.HandleFunc("/break", func(http.ResponseWriter, *http.Request) { broken.Store(true) })

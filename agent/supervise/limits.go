@@ -134,7 +134,9 @@ func processes(n int64) string {
 // counters start anew with a group that somebody removed.
 func (s *Supervisor) count(i *instance, now proc.Counters) (killed int64) {
 	before := i.counters
-	i.counters = now
+	if i.counters = now; before != now {
+		s.runs.put(i)
+	}
 	if killed = now.OOMKills - before.OOMKills; killed > 0 {
 		i.oomAt = time.Now()
 		s.event(events.InstanceOOM, i, fmt.Sprintf("the kernel killed %s of it: %s", processes(killed), lackOfMemory(now)))
