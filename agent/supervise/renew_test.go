@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stathub/agent/artifact"
+	"stathub/agent/converge"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -382,6 +383,29 @@ func TestProgressIsReported(t *testing.T) {
 			t.Errorf("in the end: %+v", got)
 		}
 	})
+}
+
+func TestRenewable(t *testing.T) {
+	app := func(onChange string) *spec { return &spec{app: &state.App{OnArtifactChange: onChange}} }
+	for _, tt := range []struct {
+		name string
+		from *spec
+		want *converge.Want
+		is   bool
+	}{
+		{"by default", app(""), &converge.Want{}, true},
+		{"restart", app("restart"), &converge.Want{}, true},
+		{"ignore", app("ignore"), &converge.Want{}, false},
+		{"never restarted", app(""), &converge.Want{Policy: converge.Policy{Restart: state.RestartNever}}, false},
+		{"a run of a job", app(""), &converge.Want{Job: &converge.Job{}}, false},
+		{"held", app(""), &converge.Want{Hold: "x"}, false},
+		{"switched off", app(""), &converge.Want{Off: "x"}, false},
+		{"no longer wanted", nil, nil, false},
+	} {
+		if got := renewable(tt.from, tt.want); got != tt.is {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
 }
 
 func TestAmounts(t *testing.T) {
