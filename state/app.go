@@ -58,7 +58,8 @@ type Resources struct {
 }
 
 // Restart says what happens after an exit. The first restart waits backoffSeconds, the next 1 s or twice that, doubling
-// up to maxBackoffSeconds; 60 s of good running start the count anew. It never gives up.
+// up to maxBackoffSeconds; 60 s of good running start the count anew. It never gives up. Of a scheduled job it is about
+// one run (ManifestEntry.RestartPolicy).
 type Restart struct {
 	Policy            string         `json:"policy,omitzero"`            // always (default), on-failure or never
 	BackoffSeconds    float64        `json:"backoffSeconds,omitzero"`    // default 0
