@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"stathub/agent/proc/cgroup"
 	"stathub/localstack/harness"
 	"stathub/state"
 )
@@ -138,6 +139,11 @@ func TestE2EReadmeOneMachine(t *testing.T) {
 	if err := os.Symlink(harness.Build(t, "./agent/stathub-agent"), filepath.Join(home, "bin", "stathub-agent")); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // the agent is killed below, and leaves them for the next one
+		if tree, _ := cgroup.Open("web1", filepath.Join(home, ".stat_agent"), cgroup.Sources{}); tree != nil {
+			tree.Close()
+		}
+	})
 	shell := openTerminal(t, home, "HOME="+home, "STATHUB_SERVER_PORT="+port)
 	shell.run("make() { test \"$*\" = build; }") // it was built above
 	base := "http://127.0.0.1:" + port
