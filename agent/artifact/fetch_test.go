@@ -136,6 +136,22 @@ func TestFetchHTTP(t *testing.T) {
 			t.Fatalf("If-Modified-Since %q, %+v", since, f)
 		}
 	})
+	t.Run("Last-Modified of this second", func(t *testing.T) {
+		now, data := time.Now().UTC().Format(http.TimeFormat), "first"
+		o := newOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("If-Modified-Since") == now {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			w.Header().Set("Last-Modified", now)
+			w.Header().Set("Date", now)
+			_, _ = io.WriteString(w, data)
+		})
+		c := openCache(t, nil, Options{})
+		wantContent(t, mustFetch(t, c, o.URL+"/a"), "first")
+		data = "second"
+		wantContent(t, mustFetch(t, c, o.URL+"/a"), "second")
+	})
 	t.Run("new ETag, same bytes", func(t *testing.T) {
 		o, c := newOrigin(t, content("same", `"1"`)), openCache(t, nil, Options{})
 		f := mustFetch(t, c, o.URL+"/a")

@@ -73,7 +73,7 @@ func (c *Cache) openHTTP(ctx context.Context, src source, known answer, have par
 		etag, date := validators(resp.Header)
 		return &body{
 			ReadCloser: resp.Body, size: resp.ContentLength,
-			etag: resp.Header.Get("ETag"), lastModified: resp.Header.Get("Last-Modified"),
+			etag: resp.Header.Get("ETag"), lastModified: settled(resp.Header),
 			ranges: (etag != "" || date != "") && resp.Header.Get("Accept-Ranges") != "none",
 		}, nil
 	case resp.StatusCode == http.StatusPartialContent && have.Bytes > 0:
@@ -102,6 +102,18 @@ func restOf(src source, resp *http.Response, have part) (*body, error) {
 		return nil, errNotTheRest
 	}
 	return &body{ReadCloser: resp.Body, offset: first, size: size, etag: have.ETag, lastModified: have.LastModified, ranges: true}, nil
+}
+
+// settled gives the Last-Modified, unless the content may have changed once more within that second: the source would not
+// tell.
+func settled(h http.Header) string {
+	date := h.Get("Last-Modified")
+	modified, err := http.ParseTime(date)
+	answered, err2 := http.ParseTime(h.Get("Date"))
+	if err == nil && err2 == nil && answered.Sub(modified) < racy {
+		return ""
+	}
+	return date
 }
 
 // clockDoubt is how much older than the answer a Last-Modified must be before it tells two revisions apart.
