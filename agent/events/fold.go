@@ -25,7 +25,7 @@ type fold struct {
 	since  time.Time
 	told   int
 	folded int
-	last   state.Event // of those that were folded
+	last   *state.Event // of those that were folded
 }
 
 // folds holds the topics of which something was told of late.
@@ -46,7 +46,7 @@ func (f *folds) tell(e state.Event, now time.Time) bool {
 		return true
 	}
 	of.folded++
-	of.last = e
+	of.last = &e
 	return false
 }
 
@@ -92,7 +92,7 @@ func (f *folds) sums(now time.Time, all bool) []state.Event {
 }
 
 func (of *fold) sum(now time.Time) state.Event {
-	e := of.last
+	e := *of.last
 	e.Count = of.folded
 	if of.folded > 1 {
 		e.Message = fmt.Sprintf("%s, %d times in the last %s", e.Message, of.folded, minutes(now.Sub(of.since)))
