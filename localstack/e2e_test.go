@@ -307,6 +307,9 @@ func TestE2EClean(t *testing.T) {
 func TestE2EStackKilled(t *testing.T) {
 	l := runLocal(t, filepath.Join(t.TempDir(), "stack"), "--agents=1")
 	procs := l.procs(t, "http_server", 5)
+	for _, role := range []string{"role-master", "role-agent"} { // they write to the last
+		procs[role] = state.Proc{PID: l.childPID(t, role)}
+	}
 	if err := l.Cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
