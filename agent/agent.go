@@ -29,6 +29,9 @@ import (
 // Main is the program: it reads the options, runs until SIGINT or SIGTERM, and gives the exit code: 0 for a clean end,
 // 1 for a failure, 2 for options that cannot be understood.
 func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if code, ok := proc.Helper(args); ok {
+		return code
+	}
 	o, err := ParseOptions(args, getenv)
 	switch {
 	case errors.Is(err, option.ErrHelp):

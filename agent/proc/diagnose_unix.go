@@ -144,16 +144,3 @@ func (l *launch) barred(dir string) string {
 	}
 	return ""
 }
-
-// explained is a system error in words that tell what to do.
-type explained struct {
-	text string
-	err  error
-}
-
-func (e *explained) Error() string { return e.text }
-func (e *explained) Unwrap() error { return e.err }
-
-func explain(err error, format string, args ...any) error {
-	return &explained{fmt.Sprintf(format, args...), err}
-}

@@ -27,7 +27,7 @@ func startChild(spec Spec) (*child, error) {
 		_ = waitChild(pid)
 		return nil, &StartError{Op: "identify", Path: l.path, Err: err}
 	}
-	return &child{pid: pid, start: start, wait: func() Exit { return waitChild(pid) }, release: func() {}}, nil
+	return &child{pid: pid, start: start, wait: func() Exit { return waitChild(pid) }}, nil
 }
 
 func waitChild(pid int) Exit {

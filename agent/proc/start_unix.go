@@ -132,15 +132,6 @@ func executable(path string) error {
 	return nil
 }
 
-// bare takes the operation and path off an error of package os: StartError says both.
-func bare(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
 // open opens stdin, stdout and stderr, in that order, close-on-exec: the fork gives the child its own copies.
 func (l *launch) open(stdout, stderr string) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

@@ -1,5 +1,3 @@
-//go:build darwin || windows
-
 package proc
 
 import (
@@ -20,11 +18,9 @@ const pollEvery = 500 * time.Millisecond
 
 // child is a process that this Runner started.
 type child struct {
-	pid     int
-	start   uint64
-	wait    func() Exit  // blocks until it ends; called once
-	kill    func() error // ends it and its descendants; nil where signals do that
-	release func()       // lets go of handles, after wait
+	pid   int
+	start uint64
+	wait  func() Exit // blocks until it ends; called once
 }
 
 // Runner starts and watches processes. It is safe for concurrent use. On this system each process that it started has a
@@ -64,7 +60,6 @@ func (r *Runner) Start(spec Spec) (Identity, error) {
 	go func() { // ends with the process, which may outlive the Runner
 		exit := c.wait()
 		r.finish(id, exit)
-		c.release()
 	}()
 	return id, nil
 }
@@ -141,13 +136,7 @@ func (r *Runner) Signal(id Identity, sig int) error {
 	if !r.Alive(id) {
 		return &GoneError{ID: id}
 	}
-	r.mu.Lock() // while it is held no handle is let go of
-	defer r.mu.Unlock()
-	send := func() error { return signalGroup(id.PID, sig) }
-	if c := r.watched[id]; c != nil && c.kill != nil {
-		send = c.kill
-	}
-	if err := send(); err != nil {
+	if err := signalGroup(id.PID, sig); err != nil {
 		return fmt.Errorf("cannot send signal %d to %s: %w", sig, id, err)
 	}
 	return nil
