@@ -13,13 +13,11 @@ import (
 
 // entry is what the system tells of a process in its table.
 type entry struct {
-	name            string
-	ppid            int
-	start           uint64 // 100 ns since 1601
-	cpu             time.Duration
-	rss             int64
-	ioRead, ioWrite int64
-	handles         int
+	name  string
+	ppid  int
+	start uint64 // 100 ns since 1601
+	cpu   time.Duration
+	rss   int64
 }
 
 // processTable gives all processes of the machine, by pid, in one call (NtQuerySystemInformation, SystemProcessInformation).
@@ -43,7 +41,7 @@ func processTable() (map[int]entry, error) {
 		table[int(p.UniqueProcessID)] = entry{
 			name: p.ImageName.String(),
 			ppid: int(p.InheritedFromUniqueProcessID), start: uint64(p.CreateTime), cpu: time.Duration(p.UserTime+p.KernelTime) * 100,
-			rss: int64(p.WorkingSetSize), ioRead: p.ReadTransferCount, ioWrite: p.WriteTransferCount, handles: int(p.HandleCount),
+			rss: int64(p.WorkingSetSize),
 		}
 		if p.NextEntryOffset == 0 {
 			return table, nil
@@ -103,7 +101,9 @@ func (r *Runner) infoOf(id Identity, table map[int]entry) Info {
 		info.Cmd = w.cmd
 		if w.job != nil {
 			members = w.job.members()
-			info.CPU = w.job.cpu()
+			if a, err := w.job.accounting(); err == nil {
+				info.CPU = time.Duration(a.user+a.kernel) * 100
+			}
 		}
 	}
 	r.mu.Unlock()
@@ -118,20 +118,6 @@ func (r *Runner) infoOf(id Identity, table map[int]entry) Info {
 		info.RSS += table[pid].rss
 		cpu += table[pid].cpu
 	}
-	info.CPU = max(info.CPU, cpu)
+	info.CPU, info.Members = max(info.CPU, cpu), members
 	return info
-}
-
-// cpu is the processor time of all that were ever members.
-func (j *job) cpu() time.Duration {
-	// JOBOBJECT_BASIC_ACCOUNTING_INFORMATION
-	var a struct {
-		user, kernel, periodUser, periodKernel int64
-		faults, total, active, terminated      uint32
-	}
-	err := windows.QueryInformationJobObject(j.handle, windows.JobObjectBasicAccountingInformation, uintptr(unsafe.Pointer(&a)), uint32(unsafe.Sizeof(a)), nil)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(a.user+a.kernel) * 100
 }

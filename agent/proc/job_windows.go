@@ -14,13 +14,13 @@ import (
 
 // Calls that package windows lacks.
 var (
-	kernel32             = windows.NewLazySystemDLL("kernel32.dll")
-	procCreateJobObject  = kernel32.NewProc("CreateJobObjectW")
-	procOpenJobObject    = kernel32.NewProc("OpenJobObjectW")
-	procIsProcessInJob   = kernel32.NewProc("IsProcessInJob")
-	procAttachConsole    = kernel32.NewProc("AttachConsole")
-	procFreeConsole      = kernel32.NewProc("FreeConsole")
-	procSetConsoleCtrlFn = kernel32.NewProc("SetConsoleCtrlHandler")
+	kernel32                  = windows.NewLazySystemDLL("kernel32.dll")
+	procCreateJobObject       = kernel32.NewProc("CreateJobObjectW")
+	procOpenJobObject         = kernel32.NewProc("OpenJobObjectW")
+	procIsProcessInJob        = kernel32.NewProc("IsProcessInJob")
+	procAttachConsole         = kernel32.NewProc("AttachConsole")
+	procGetProcessHandleCount = kernel32.NewProc("GetProcessHandleCount")
+	procFreeConsole           = kernel32.NewProc("FreeConsole")
 )
 
 const (

@@ -61,6 +61,8 @@ func (e Exit) String() string {
 		return "ended, exit status unknown"
 	case e.Signal != 0:
 		return fmt.Sprintf("killed by signal %d", e.Signal)
+	case e.Code > 0xffff: // the NTSTATUS of a crash on Windows, known by its hexadecimal form
+		return fmt.Sprintf("exit code %d (0x%X)", e.Code, e.Code)
 	}
 	return fmt.Sprintf("exit code %d", e.Code)
 }

@@ -28,12 +28,13 @@ type Runner struct {
 	queue *exitQueue
 	waits *waiters
 
-	mu     sync.Mutex
-	closed bool
-	procs  map[Identity]*watched
-	left   map[Identity]*watched // ended, but others of their job live
-	whole  map[string]bool       // markers whose latest process was in a job that this Runner has: nothing of it is elsewhere
-	limits map[string]jobLimits  // by marker, for the next start
+	mu       sync.Mutex
+	closed   bool
+	procs    map[Identity]*watched
+	left     map[Identity]*watched // ended, but others of their job live
+	whole    map[string]bool       // markers whose latest process was in a job that this Runner has: nothing of it is elsewhere
+	limits   map[string]jobLimits  // by marker, for the next start
+	features []string              // what Isolate found
 }
 
 // NewRunner makes a Runner for the agent of a store directory (StoreEnv).

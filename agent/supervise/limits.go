@@ -62,7 +62,7 @@ func unenforced(a *state.App, isolation []string) string {
 	}
 	var texts []string
 	if len(missing) > 0 {
-		texts = append(texts, "not enforced: resAlloc."+strings.Join(missing, ", resAlloc.")+", since the agent may not make cgroups with such limits on this machine")
+		texts = append(texts, "not enforced: resAlloc."+strings.Join(missing, ", resAlloc.")+", since this machine, or the rights of the agent, have no such limits")
 	}
 	if r.Disk > 0 && filepath.IsAbs(a.WorkingDirectory) {
 		texts = append(texts, "not enforced: resAlloc.disk, since workingDirectory is absolute and may hold what others wrote")

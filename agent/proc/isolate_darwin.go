@@ -1,5 +1,3 @@
-//go:build !linux
-
 package proc
 
 // Isolate gives what limits this system can enforce: none.
