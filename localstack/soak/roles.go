@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -156,6 +157,7 @@ func leak(*run) {
 			block[k] = 1
 		}
 		all = append(all, block)
+		runtime.KeepAlive(all)
 		time.Sleep(50 * time.Millisecond)
 	}
 }
