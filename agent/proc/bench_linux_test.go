@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -52,4 +53,59 @@ func BenchmarkLeftovers(b *testing.B) {
 	for b.Loop() {
 		r.Leftovers("no/such.0")
 	}
+}
+
+// BenchmarkSample is the price of one look at all instances: plainly, from their cgroups too, and with what costs a look at
+// each of their processes. cpu-ms is this process's own time, which a busy machine changes little.
+func BenchmarkSample(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		for _, way := range []string{"plain", "cgroups", "consumption"} {
+			b.Run(fmt.Sprintf("%d/%s", n, way), func(b *testing.B) {
+				r := open(b)
+				if way != "plain" {
+					if features, err := r.Isolate("bench"); len(features) == 0 {
+						b.Skip(err)
+					}
+				}
+				markers := map[Identity]string{}
+				var ids []Identity
+				for k := range n {
+					m := fmt.Sprintf("bench/app.%d", k)
+					if err := r.Limit(m, Limits{}); err != nil {
+						b.Fatal(err)
+					}
+					id := start(b, r, Spec{Argv: []string{"sleep", "1000"}, Env: append(os.Environ(), MarkerEnv+"="+m)})
+					ids, markers[id] = append(ids, id), m
+				}
+				b.Cleanup(func() {
+					for id, m := range markers {
+						_ = r.Kill(id)
+						r.Release(m)
+					}
+				})
+				began := ownTime(b)
+				b.ReportAllocs()
+				for b.Loop() {
+					infos, err := r.InspectAll(ids)
+					if err != nil || len(infos) != n {
+						b.Fatal(len(infos), err)
+					}
+					for id, info := range infos {
+						if way == "consumption" {
+							r.Consumed(markers[id], info.Members)
+						}
+					}
+				}
+				b.ReportMetric(float64((ownTime(b)-began).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
+			})
+		}
+	}
+}
+
+func ownTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

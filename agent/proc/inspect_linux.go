@@ -40,7 +40,9 @@ func (r *Runner) InspectAll(ids []Identity) (map[Identity]Info, error) {
 	for pid, id := range leaders {
 		infos[id] = Info{PID: pid, Cmd: cmdline(pid), StartTime: r.startTime(id)}
 	}
-	owner := owners(all, leaders, r.kin(leaders))
+	contained := r.containedMarkers(leaders)
+	owner := owners(all, leaders)
+	r.addHidden(owner, all, contained)
 	page := int64(os.Getpagesize())
 	for _, s := range all {
 		if parent, ok := leaders[s.ppid]; ok && !s.dead() {
@@ -63,13 +65,12 @@ func (r *Runner) InspectAll(ids []Identity) (map[Identity]Info, error) {
 		}
 		infos[id] = info
 	}
-	r.groupCPU(infos, leaders)
+	r.groupCPU(infos, leaders, contained)
 	return infos, nil
 }
 
-// owners gives, for each pid, the leader whose session it is in, else that of its cgroup (kin), else the nearest ancestor's
-// leader. A leader is its own.
-func owners(all []stat, leaders map[int]Identity, kin map[int]int) map[int]int {
+// owners gives, for each pid, the leader whose session it is in, else the nearest ancestor's leader. A leader is its own.
+func owners(all []stat, leaders map[int]Identity) map[int]int {
 	owner := make(map[int]int, len(all))
 	parent := make(map[int]int, len(all))
 	for _, s := range all {
@@ -78,8 +79,6 @@ func owners(all []stat, leaders map[int]Identity, kin map[int]int) map[int]int {
 			owner[s.pid] = s.pid
 		} else if _, ok := leaders[s.session]; ok {
 			owner[s.pid] = s.session
-		} else if leader := kin[s.pid]; leader != 0 {
-			owner[s.pid] = leader
 		}
 	}
 	for _, s := range all {

@@ -1,21 +1,19 @@
 package proc
 
 import (
-	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"stathub/agent/proc/cgroup"
 )
 
-// Isolate has instances started in cgroups of their own, as far as this machine and the agent's rights allow. It gives what can be enforced, tried out: the version, "cgroup1" or "cgroup2", and
-// some of LimitsCPU, LimitsMemory, LimitsPIDs and KillsAll. The error says why something is missing; everything works
-// without. Call it once, before anything is started or adopted.
+// Isolate has instances started in cgroups of their own, as far as this machine and the agent's rights allow. It gives what
+// can be enforced, tried out: the version, "cgroup1" or "cgroup2", and some of LimitsCPU, LimitsMemory, LimitsPIDs and
+// KillsAll. The error says why something is missing; everything works without. Call it once, before anything is started or
+// adopted.
 func (r *Runner) Isolate(node string) ([]string, error) {
 	tree, err := cgroup.Open(node, r.store, cgroup.Sources{})
 	if tree == nil {
@@ -147,131 +145,4 @@ func (r *Runner) fork(l *launch, w *watched) (int, error) {
 		err = &StartError{Op: "start in its cgroup", Path: l.path, Err: err}
 	}
 	return pid, err
-}
-
-// identities gives the living processes among pids, oldest first.
-func (r *Runner) identities(pids []int) []Identity {
-	ids := make([]Identity, 0, len(pids))
-	for _, pid := range pids {
-		if s, err := readStat(pid); err == nil && !s.dead() {
-			ids = append(ids, Identity{PID: pid, Start: s.start, Boot: r.boot})
-		}
-	}
-	slices.SortFunc(ids, byAge)
-	return ids
-}
-
-// members gives the pids in the cgroup of an instance.
-func (r *Runner) members(marker string) []int {
-	if r.tree == nil {
-		return nil
-	}
-	pids, _ := r.tree.Members(marker)
-	return pids
-}
-
-// groupOf gives the instance whose cgroup has a process, and whether the process itself, alive, is in it: an instance with
-// the rights to may have left its own.
-func (r *Runner) groupOf(id Identity) (marker string, inside bool) {
-	if r.tree == nil {
-		return "", false
-	}
-	if m, ok := r.tree.Member(id.PID); ok {
-		if _, err := r.verify(id); err == nil { // after the look: it was this process
-			return m, true
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if w := r.procs[id]; w != nil && r.contained[w.marker] {
-		return w.marker, false
-	}
-	return "", false
-}
-
-// killGroup kills all in an instance's cgroup.
-func (r *Runner) killGroup(id Identity, marker string) (any bool, err error) {
-	any, err = r.tree.Kill(marker)
-	if err != nil {
-		err = fmt.Errorf("cannot kill %s: %w", id, err)
-	}
-	return any, err
-}
-
-// findInGroups adds the session leaders that no marker tells of, since their programs wrote over their environment: whatever
-// is in an instance's cgroup was started as that instance.
-func (r *Runner) findInGroups(prefix string, found []Found) []Found {
-	if r.tree == nil {
-		return found
-	}
-	known := map[int]bool{}
-	for _, f := range found {
-		known[f.ID.PID] = true
-	}
-	for _, marker := range r.tree.Groups() {
-		if !strings.HasPrefix(marker, prefix) {
-			continue
-		}
-		for _, pid := range r.members(marker) {
-			s, err := readStat(pid)
-			if err != nil || s.dead() || s.session != pid || known[pid] {
-				continue
-			}
-			if m, ok := r.tree.Member(pid); ok && m == marker {
-				found = append(found, Found{ID: Identity{PID: pid, Start: s.start, Boot: r.boot}, Env: map[string]string{MarkerEnv: marker}})
-			}
-		}
-	}
-	return found
-}
-
-// kin gives the leader of each process that an instance's cgroup has, by pid.
-func (r *Runner) kin(leaders map[int]Identity) map[int]int {
-	if r.tree == nil {
-		return nil
-	}
-	owner := map[int]int{}
-	for pid, marker := range r.containedMarkers(leaders) {
-		for _, member := range r.members(marker) {
-			owner[member] = pid
-		}
-	}
-	return owner
-}
-
-func (r *Runner) containedMarkers(leaders map[int]Identity) map[int]string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	markers := map[int]string{}
-	for pid, id := range leaders {
-		if w := r.procs[id]; w != nil && w.contained {
-			markers[pid] = w.marker
-		}
-	}
-	return markers
-}
-
-// groupCPU replaces what /proc tells of the processor time of an instance, from the second look on: its group knows of the
-// processes that came and went, too. The group may be older than the process.
-func (r *Runner) groupCPU(infos map[Identity]Info, leaders map[int]Identity) {
-	if r.tree == nil {
-		return
-	}
-	for pid, marker := range r.containedMarkers(leaders) {
-		used, ok := r.tree.CPU(marker)
-		if !ok {
-			continue
-		}
-		id := leaders[pid]
-		info := infos[id]
-		r.mu.Lock()
-		if w := r.procs[id]; w != nil {
-			if !w.counted {
-				w.counted, w.cpuBefore = true, used-info.CPU
-			}
-			info.CPU = max(used-w.cpuBefore, time.Duration(0))
-		}
-		r.mu.Unlock()
-		infos[id] = info
-	}
 }

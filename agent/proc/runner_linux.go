@@ -50,6 +50,8 @@ type Runner struct {
 	blind  int // how many of procs have no pidfd
 
 	contained map[string]bool // by marker: the last process was started in its cgroup
+
+	groupOfOthers map[Identity]string // without boot id: of processes that belong to no leader otherwise; "" is no group of ours
 }
 
 // NewRunner makes a Runner for the agent of a store directory (StoreEnv). It fails where /proc is missing. As PID 1 the
