@@ -100,7 +100,7 @@ func (t *Tree) openV2(mounts []mount, own map[string]string, folder string) (err
 			continue
 		}
 		t.v2, t.home = base, base
-		errs = t.enable(place, base, place == self)
+		errs = t.enable(place, base, place == self && place == top)
 		return errs
 	}
 	return errs
@@ -132,15 +132,16 @@ func delegated(top, self string) string {
 	return ""
 }
 
-// enable hands controllers down from place to the groups in base.
-func (t *Tree) enable(place, base string, inside bool) (errs []error) {
+// enable hands controllers down from place to the groups in base. The agent may step aside in the group that is the top of a
+// container; in a service's it may not, see delegated.
+func (t *Tree) enable(place, base string, mayStep bool) (errs []error) {
 	for _, c := range []string{CPU, Memory, PIDs, "io"} {
 		if c == "io" && !enabled(place, c) {
 			continue // accounting that nobody asked for costs the whole machine
 		}
 		for _, dir := range []string{place, filepath.Dir(base), base} {
 			err := handDown(dir, c)
-			if inside && dir == place && errors.Is(err, unix.EBUSY) {
+			if mayStep && dir == place && errors.Is(err, unix.EBUSY) {
 				err = stepAside(place, c)
 			}
 			if err != nil {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sources gives the machine's own mounts, but those that keep refuses.
@@ -210,5 +212,49 @@ func TestTreesOfOthersAreLeftAlone(t *testing.T) {
 	}
 	if own, err := os.ReadFile("/proc/self/cgroup"); err != nil || strings.Contains(string(own), filepath.Base(trees[0].home)) {
 		t.Errorf("this process is in %s, %v", own, err)
+	}
+}
+
+// systemd marks what it hands over. The agent uses that while it sits in a group below it, and not the group that it sits in.
+func TestDelegatedSubtree(t *testing.T) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Skip(err)
+	}
+	mounts := parseMounts(string(data))
+	k := slices.IndexFunc(mounts, func(m mount) bool { return m.v2 })
+	if k < 0 {
+		t.Skip("no cgroup v2 here")
+	}
+	top := mounts[k].point
+	service := filepath.Join(top, fmt.Sprintf("test%d.service", os.Getpid()))
+	for _, dir := range []string{service, filepath.Join(service, "agent")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Skipf("no cgroup can be made here: %v", err)
+		}
+		defer os.Remove(dir)
+	}
+	own := func(dir string) Sources { return Sources{Own: file(t, "0::"+strings.TrimPrefix(dir, top)+"\n")} }
+	home := func(from Sources) string {
+		t.Helper()
+		tree, err := Open("n", "/store", from)
+		if tree == nil {
+			t.Skipf("no cgroups here: %v", err)
+		}
+		defer tree.Close()
+		return tree.home
+	}
+	agent := own(filepath.Join(service, "agent"))
+	if got := home(agent); strings.HasPrefix(got, service) {
+		t.Errorf("groups are in %s, which nobody handed over", got)
+	}
+	if err := unix.Setxattr(service, "user.delegate", []byte("1"), 0); err != nil {
+		t.Skipf("no marks on cgroups here: %v", err)
+	}
+	if got := home(agent); !strings.HasPrefix(got, service+"/stathub/") {
+		t.Errorf("groups are in %s, not in the subtree that was handed over", got)
+	}
+	if got := home(own(service)); strings.HasPrefix(got, service) {
+		t.Errorf("groups are in %s beside the agent itself", got)
 	}
 }
