@@ -52,6 +52,7 @@ func TestJobOfEverySecond(t *testing.T) {
 				_ = syscall.Kill(-pid, syscall.SIGKILL)
 			}
 		}
+		noCgroups(t, store)
 		if t.Failed() {
 			t.Log(log.String())
 		}

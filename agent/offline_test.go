@@ -133,6 +133,7 @@ func comeUpWithout(t *testing.T, binary, away string, within time.Duration) {
 	cmd := start()
 	defer func() {
 		powerCut(cmd)
+		noCgroups(t, store)
 		if t.Failed() {
 			t.Log(log.String())
 		}

@@ -95,7 +95,7 @@ func (t *Tree) openV2(mounts []mount, own map[string]string, folder string) (err
 	top, self := mounts[k].point, mounts[k].dir(own[""])
 	for _, place := range places(delegated(top, self), top, self) {
 		base := filepath.Join(place, folder)
-		if err := os.MkdirAll(base, 0o755); err != nil {
+		if err := makeFolder(base); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -104,6 +104,16 @@ func (t *Tree) openV2(mounts []mount, own map[string]string, folder string) (err
 		return errs
 	}
 	return errs
+}
+
+// makeFolder makes an agent's folder. The one of the family may go meanwhile, with the last agent that ends.
+func makeFolder(base string) (err error) {
+	for range 10 {
+		if err = os.MkdirAll(base, 0o755); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
 }
 
 // places drops what is unknown or named twice.
@@ -199,7 +209,7 @@ func (t *Tree) openV1(mounts []mount, own map[string]string, folder string) (err
 		var failed []error
 		for _, place := range places(mounts[k].point, mounts[k].dir(own[c])) {
 			base := filepath.Join(place, folder)
-			if err := os.MkdirAll(base, 0o755); err != nil {
+			if err := makeFolder(base); err != nil {
 				failed = append(failed, err)
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -257,4 +258,30 @@ func TestDelegatedSubtree(t *testing.T) {
 	if got := home(own(service)); strings.HasPrefix(got, service) {
 		t.Errorf("groups are in %s beside the agent itself", got)
 	}
+}
+
+func TestAgentsComeAndGo(t *testing.T) {
+	if tree, err := Open("n", t.TempDir(), Sources{}); tree == nil {
+		t.Skipf("no cgroups here: %v", err)
+	} else {
+		tree.Close()
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		store := t.TempDir()
+		all.Go(func() {
+			for range 25 {
+				tree, err := Open("n", store, Sources{})
+				if tree == nil || err != nil {
+					t.Errorf("got %v, %v", tree, err)
+					return
+				}
+				if err := tree.Set("n/a.0", Limits{PIDs: 10}); err != nil {
+					t.Error(err)
+				}
+				tree.Close()
+			}
+		})
+	}
+	all.Wait()
 }
