@@ -79,9 +79,11 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 	// Where a child is told to die with its parent, the parent is the thread (prctl(2), PR_SET_PDEATHSIG): keep it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	g, err := startGroup(cmd)
+	if err != nil {
 		return fmt.Errorf("cannot run the command: %w", err)
 	}
+	defer g.close()
 	var mu sync.Mutex
 	ended := false
 	cancelled := make(chan struct{})
@@ -90,15 +92,15 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if !ended {
-			killGroup(cmd)
+			g.kill()
 		}
 	})
 	awaitExit(cmd)
 	mu.Lock()
 	ended = true
-	killGroup(cmd) // what it left in the background
+	g.kill() // what it left in the background
 	mu.Unlock()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if !stop() {
 		<-cancelled
 	}

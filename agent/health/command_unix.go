@@ -25,10 +25,17 @@ func setUp(cmd *exec.Cmd) {
 	}
 }
 
-// killGroup kills all that is left of cmd's group. The caller has not reaped cmd yet.
-func killGroup(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // fails only where nothing is left, or all of it is another user's
+// group is a command with all that it starts.
+type group struct{ cmd *exec.Cmd }
+
+func startGroup(cmd *exec.Cmd) (group, error) { return group{cmd}, cmd.Start() }
+
+// kill kills all that is left of the group. The caller has not reaped the command yet.
+func (g group) kill() {
+	_ = syscall.Kill(-g.cmd.Process.Pid, syscall.SIGKILL) // fails only where nothing is left, or all of it is another user's
 }
+
+func (group) close() {}
 
 // lookProgram finds the file of a program as execvp(3) does, with the child's PATH and from the child's directory.
 func lookProgram(name, dir string, env []string) (string, error) {

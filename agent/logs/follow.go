@@ -140,5 +140,15 @@ func (fl *follower) replaced() bool {
 		return false
 	}
 	mine, err := fl.f.Stat()
+	if err != nil || os.SameFile(mine, now) {
+		return false
+	}
+	// On Windows the comparison looks at the path once more, and takes one that is gone by then for another file.
+	f, err := open(fl.path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	now, err = f.Stat()
 	return err == nil && !os.SameFile(mine, now)
 }

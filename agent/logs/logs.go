@@ -45,7 +45,7 @@ func At(offset int64) From { return From{offset: max(0, offset)} }
 type Span struct{ Start, End int64 }
 
 func open(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := openShared(path, os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, state.Errorf(state.NotFound, "", "there is no output: %w", err)

@@ -20,7 +20,7 @@ type Stat struct {
 // to it and read it. What is kept is maxBytes and less than two blocks. Trimming what is trimmed does nothing, and two
 // may do it at once.
 //
-// Where holes cannot be punched (NFS before 4.2, FAT; macOS and Windows, for whose calls there is no code here), a file of
+// Where holes cannot be punched (NFS before 4.2, FAT; macOS, for whose call there is no code here), a file of
 // more than 2×maxBytes is emptied, and its first line then says so: lines that were written and not read are lost.
 // Prepare moves such a file out of the way before, without loss.
 //

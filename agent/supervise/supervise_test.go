@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -317,7 +318,7 @@ func TestKillAndLogPath(t *testing.T) {
 		n.manifest(two)
 		pid := n.runner.identity("n/a.0").PID
 		path, err := n.LogPath(pid, "stdout")
-		if err != nil || path != n.dir+"/logs/a.0/stdout.log" {
+		if err != nil || path != filepath.Join(n.dir, "logs", "a.0", "stdout.log") {
 			t.Errorf("path %q, %v", path, err)
 		}
 		if err := n.Kill(t.Context(), pid, 9); err != nil {
