@@ -146,7 +146,15 @@ func (a *agent) wipe() error {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(a.store(), e.Name())); err != nil {
+		path := filepath.Join(a.store(), e.Name())
+		err := os.RemoveAll(path)
+		for range 100 {
+			if err == nil {
+				break
+			}
+			err = os.RemoveAll(path) // the agent wrote there at the very moment
+		}
+		if err != nil {
 			return err
 		}
 	}
