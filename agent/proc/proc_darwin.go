@@ -82,3 +82,13 @@ func BootID() (string, error) {
 	}
 	return strconv.FormatInt(tv.Sec, 10), nil
 }
+
+// environOf gives the environment that a process was started with, nil if the system does not tell: it does so of this
+// user's processes, but not of its own programs, such as /bin/sleep.
+func environOf(pid int) []string {
+	data, err := unix.SysctlRaw("kern.procargs2", pid)
+	if err != nil {
+		return nil
+	}
+	return parseProcArgs(data)
+}

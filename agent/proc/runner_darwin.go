@@ -149,12 +149,8 @@ func (r *Runner) Kill(id Identity) error {
 		return &GoneError{ID: id}
 	}
 	targets := r.descendants(id)
-	if p, err := process.NewProcess(int32(id.PID)); err == nil {
-		if env, err := p.Environ(); err == nil {
-			if marker, ok := markerIn(env, r.store); ok {
-				targets = append(targets, r.Leftovers(marker)...)
-			}
-		}
+	if marker, ok := markerIn(environOf(id.PID), r.store); ok {
+		targets = append(targets, r.Leftovers(marker)...)
 	}
 	err := r.Signal(id, killSignal)
 	for _, t := range targets {
@@ -226,8 +222,8 @@ func (r *Runner) marked(visit func(Identity, []string)) error {
 		if int(p.Pid) == os.Getpid() {
 			continue
 		}
-		env, err := p.Environ()
-		if err != nil || len(env) == 0 {
+		env := environOf(int(p.Pid))
+		if len(env) == 0 {
 			continue
 		}
 		if start, err := startOf(int(p.Pid)); err == nil {

@@ -58,7 +58,7 @@ func (s *Store) swap(ctx context.Context, root, at *os.Root, temp, key string, c
 		return err
 	}
 	_, name := split(key)
-	return at.Rename(temp, name)
+	return persist(ctx, func() error { return at.Rename(temp, name) })
 }
 
 // allowed checks a Put's condition and what lies in its place, and gives the file that is there, nil for none.
@@ -144,7 +144,7 @@ func (s *Store) remove(ctx context.Context, root, at *os.Root, key string, ifMat
 		}
 	}
 	_, name := split(key)
-	err = at.Remove(name)
+	err = persist(ctx, func() error { return at.Remove(name) })
 	if errors.Is(err, fs.ErrNotExist) { // by hand, just now
 		return missing(key)
 	}
