@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,12 +15,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"stathub/localstack/harness"
 	"stathub/state"
 )
 
-const node = "soak"
+// node is the name of the node, of this run alone: so is what is named after it.
+func (a *agent) node() string { return filepath.Base(a.dir) }
 
 // agent is the agent that is proved, and the folders it works with.
 type agent struct {
@@ -56,7 +59,7 @@ func newAgent(ctx context.Context, program, dir string) (*agent, error) {
 }
 
 func (a *agent) start() error {
-	a.cmd = exec.Command(a.program, "--node.id="+node, "--server.port="+strconv.Itoa(a.port), "--store.directory="+a.store(),
+	a.cmd = exec.Command(a.program, "--node.id="+a.node(), "--server.port="+strconv.Itoa(a.port), "--store.directory="+a.store(),
 		"--state.url=file://"+a.bucket())
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is the soak's, which then ends the agent
@@ -82,14 +85,27 @@ func (a *agent) kill() error {
 	return nil
 }
 
+// stop ends the agent as its owner would; it removes its control groups then, if nothing runs in them.
+func (a *agent) stop() error {
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-a.ended:
+		return err
+	case <-time.After(30 * time.Second):
+		return errors.Join(errors.New("the agent does not end at SIGTERM"), a.kill())
+	}
+}
+
 // apply replaces the manifest as a careful person would.
 func (a *agent) apply(entries []state.ManifestEntry) error {
-	path := filepath.Join(a.bucket(), "manifests", node+".json")
+	path := filepath.Join(a.bucket(), "manifests", a.node()+".json")
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
 	temp := filepath.Join(a.dir, "manifest.new")
-	if err := os.WriteFile(temp, state.Encode(state.Manifest{Node: node, Apps: entries}), 0o640); err != nil {
+	if err := os.WriteFile(temp, state.Encode(state.Manifest{Node: a.node(), Apps: entries}), 0o640); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)

@@ -115,17 +115,17 @@ func take(pid int) (s sample) {
 	return s
 }
 
-// controlGroups is an error while groups of an agent with this store are left.
-func controlGroups(store string) error {
+// controlGroups is an error while there are groups of a node's instances.
+func controlGroups(node string) error {
 	var left []string
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.Contains(path, "stathub") && strings.Contains(filepath.Base(path), node) {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), node) {
 			left = append(left, path)
 		}
 		return nil
 	})
 	if len(left) > 0 {
-		return fmt.Errorf("%d control groups of %s are left, such as %s", len(left), store, left[0])
+		return fmt.Errorf("%d control groups are left after all apps were removed, such as %s", len(left), left[0])
 	}
 	return nil
 }

@@ -20,20 +20,17 @@ import (
 type options struct {
 	agent  string        // the program
 	chaos  time.Duration // how long the agent is killed
-	calm   time.Duration // how long it is watched after that
+	settle time.Duration // before it is looked at after that
+	calm   time.Duration // how long it is then watched
 	factor float64       // of the numbers of instances: 1 is 200
 	seed   uint64        // of what is random; 0: another one each time
 }
 
 func main() {
-	if role := os.Getenv(roleEnv); role != "" {
-		play(role)
+	if playing() {
 		return
 	}
-	if len(os.Args) > 1 && os.Args[1] == daemonized {
-		select {}
-	}
-	var o options
+	o := options{settle: 20 * time.Second}
 	flag.StringVar(&o.agent, "agent", "", "the stathub-agent to prove; empty: built from this module")
 	flag.DurationVar(&o.chaos, "chaos", 6*time.Minute, "how long the agent is killed")
 	flag.DurationVar(&o.calm, "calm", 2*time.Minute, "how long it is left in peace after that")
@@ -47,4 +44,16 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Println("soak: all is as it must be")
+}
+
+// playing is true in a process of an instance, once that is over.
+func playing() bool {
+	if len(os.Args) > 1 && os.Args[1] == daemonized {
+		select {}
+	}
+	role := os.Getenv(roleEnv)
+	if role != "" {
+		play(role)
+	}
+	return role != ""
 }

@@ -64,7 +64,7 @@ func soak(ctx context.Context, o options) (err error) {
 	if err := w.chaos(ctx, o.chaos); err != nil {
 		return err
 	}
-	return w.calm(ctx, o.calm)
+	return w.calm(ctx, o.settle, o.calm)
 }
 
 // begin starts the agent and waits until everything that never ends by itself runs.
@@ -154,9 +154,11 @@ func (w *world) end() error {
 		})
 	}
 	if err == nil {
-		err = w.within(ctx, 10*time.Second, func(context.Context) error { return controlGroups(w.store()) })
+		err = w.within(ctx, 10*time.Second, func(context.Context) error { return controlGroups(w.node()) })
 	}
-	_ = w.kill()
+	if stopped := w.stop(); err == nil {
+		err = stopped
+	}
 	for _, p := range processes(w.dir, 0) {
 		p.kill()
 	}

@@ -54,8 +54,7 @@ func (w *world) duplicates() {
 }
 
 // calm leaves the agent in peace, then judges everything.
-func (w *world) calm(ctx context.Context, d time.Duration) error {
-	const settle = 20 * time.Second
+func (w *world) calm(ctx context.Context, settle, d time.Duration) error {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -163,7 +162,7 @@ func (w *world) complete(procs []state.Proc) {
 	for _, r := range w.wanted {
 		for n := range r.count {
 			want++
-			if id := state.InstanceID(node, r.name, n); !have[id] {
+			if id := state.InstanceID(w.node(), r.name, n); !have[id] {
 				w.fault("instance %s is not there", id)
 			}
 		}
