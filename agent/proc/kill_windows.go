@@ -147,8 +147,8 @@ func byAge(a, b Identity) int {
 	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID))
 }
 
-// Leftovers gives the living processes of an instance, leaders or not, oldest first: the members of its jobs, or where
-// there is one whose job is not known those that have MarkerEnv=marker in their environment.
+// Leftovers gives the living processes of an instance, leaders or not, oldest first: the members of its jobs, and until
+// all of it is known to be in there those that have MarkerEnv=marker in their environment.
 func (r *Runner) Leftovers(marker string) []Identity {
 	r.mu.Lock()
 	whole := r.whole[marker]
@@ -166,17 +166,17 @@ func (r *Runner) Leftovers(marker string) []Identity {
 		}
 	}
 	r.mu.Unlock()
-	if !whole {
-		return r.marked(marker)
-	}
 	var ids []Identity
 	for _, pid := range pids {
 		if start, err := startOf(pid); err == nil {
 			ids = append(ids, Identity{PID: pid, Start: start, Boot: r.boot})
 		}
 	}
+	if !whole {
+		ids = append(ids, r.marked(marker)...)
+	}
 	slices.SortFunc(ids, byAge)
-	return ids
+	return slices.Compact(ids)
 }
 
 // marked gives the living processes whose environment has the marker, oldest first.

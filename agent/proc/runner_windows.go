@@ -32,7 +32,7 @@ type Runner struct {
 	closed   bool
 	procs    map[Identity]*watched
 	left     map[Identity]*watched // ended, but others of their job live
-	whole    map[string]bool       // markers whose latest process was in a job that this Runner has: nothing of it is elsewhere
+	whole    map[string]bool       // by marker: nothing of it is outside the jobs that this Runner has
 	limits   map[string]jobLimits  // by marker, for the next start
 	features []string              // what Isolate found
 }
@@ -138,7 +138,8 @@ func (r *Runner) watch(w *watched) error {
 	}
 	r.procs[w.id] = w
 	if w.marker != "" {
-		r.whole[w.marker] = w.job != nil
+		_, cleared := r.whole[w.marker] // else an earlier agent may have left something, whose job nobody can find again
+		r.whole[w.marker] = w.job != nil && cleared
 	}
 	return nil
 }

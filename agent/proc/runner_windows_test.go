@@ -247,7 +247,7 @@ func TestALaterAgentAdopts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w := later.procs[id]; w.job == nil || w.marker != "node/app.0" || !later.whole[w.marker] {
+	if w := later.procs[id]; w.job == nil || w.marker != "node/app.0" {
 		t.Errorf("it is not known again: %+v", w)
 	}
 	if left := later.Leftovers("node/app.0"); !slices.Equal(left, []Identity{id}) {
@@ -304,6 +304,33 @@ func TestKinIsFoundByTheMarkerWhenItsLeaderDiedUnwatched(t *testing.T) {
 		}
 	}
 	w.eventually("nothing to be left", func() bool { return len(later.Leftovers("node/app.0")) == 0 })
+}
+
+func TestWhatAnEarlierAgentLeftIsFoundBesideANewProcess(t *testing.T) {
+	w := newWorld(t)
+	w.start(w.spec("parent", "2", "leave"))
+	w.exit(w.r)
+	_ = w.r.Close()
+	w.r = w.runner()
+	for round, want := range []int{3, 1} {
+		s := w.spec("until told")
+		s.Stdout, s.Stderr = "", ""
+		id := w.start(s)
+		left := w.r.Leftovers("node/app.0")
+		if len(left) != want {
+			t.Errorf("start %d: %v, want %d processes", round, left, want)
+		}
+		for _, l := range append(left, id) {
+			if err := w.r.Kill(l); err != nil && !errors.Is(err, ErrGone) {
+				t.Error(err)
+			}
+		}
+		w.exit(w.r)
+		w.eventually("nothing to be left", func() bool { return len(w.r.Leftovers("node/app.0")) == 0 })
+	}
+	if !w.r.whole["node/app.0"] {
+		t.Error("all that there is of it is known")
+	}
 }
 
 func TestAnotherAgentsProcessIsNotFound(t *testing.T) {
