@@ -32,12 +32,12 @@ func lockSoon(f *os.File) error {
 // however it ends, and no child has it. The file holds the process's pid, for people.
 func lockStore(dir string) (io.Closer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the store directory: %w", err)
+		return nil, fmt.Errorf("cannot make the store directory: %w; choose another one with --store.directory", err)
 	}
 	path := filepath.Join(dir, "agent.lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) // close-on-exec, as everything that os opens
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the store directory: %w", err)
+		return nil, fmt.Errorf("cannot use the store directory: %w; choose another one with --store.directory", err)
 	}
 	if err := lockSoon(f); err != nil {
 		defer f.Close()

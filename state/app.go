@@ -133,7 +133,7 @@ func (a *App) check(c *checker) {
 		c.at("name").fail(nameRule)
 	}
 	if strings.TrimSpace(a.ToProcess) == "" {
-		c.at("toProcess").fail("must name the program to run")
+		c.at("toProcess").fail("must name the program to run" + a.misspelt("toProcess"))
 	}
 	c.at("toProcess").noNUL(a.ToProcess)
 	c.at("workingDirectory").noNUL(a.WorkingDirectory)

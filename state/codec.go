@@ -165,6 +165,11 @@ func syntaxMessage(data []byte, e *jsontext.SyntacticError) string {
 	if strings.Contains(text, "unexpected EOF") {
 		return "the document ends too early: it is not complete"
 	}
+	if rest := bytes.TrimSpace(data[min(int(e.ByteOffset), len(data)):]); len(rest) > 0 && rest[0] == ',' {
+		if next := bytes.TrimSpace(rest[1:]); len(next) > 0 && (next[0] == '}' || next[0] == ']') {
+			return fmt.Sprintf("is not JSON: there must be no comma before %q", string(next[:1]))
+		}
+	}
 	return "is not JSON: " + strings.TrimPrefix(text, "jsontext: ")
 }
 

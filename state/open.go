@@ -25,7 +25,7 @@ func Register(scheme string, o Opener) { openers.Store(scheme, o) }
 func Open(ctx context.Context, rawURL string) (Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme == "" {
-		return nil, Errorf(Invalid, "", "state URL %q: want scheme://…, one of %s", redact(rawURL), strings.Join(schemes(), ", "))
+		return nil, Errorf(Invalid, "", "state URL %q: want scheme://…, one of %s; a directory is file:///its/path", redact(rawURL), strings.Join(schemes(), ", "))
 	}
 	o, ok := openers.Load(u.Scheme)
 	if !ok {

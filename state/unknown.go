@@ -56,13 +56,23 @@ func reportExtra(extra []byte, pointer string, known []string, problems *[]Probl
 			return
 		}
 		message := fmt.Sprintf("unknown field %q", name)
-		if n := Nearest(name, known); n != "" {
-			message += fmt.Sprintf(": did you mean %q?", n)
+		if where := elsewhere(name, known); where != "" {
+			message += ": " + where
+		} else if n := meant(name, known); n != "" {
+			message += fmt.Sprintf(didYouMean+"%q?", n)
 		} else {
 			message += ": known are " + strings.Join(known, ", ")
 		}
 		*problems = append(*problems, Problem{pointer: pointer + pointerOf(name), name: true, Message: message})
 	}
+}
+
+// meant guesses which of the known members name stands for, "" when none.
+func meant(name string, known []string) string {
+	if other := otherWords(name); slices.Contains(known, other) {
+		return other
+	}
+	return Nearest(name, known)
 }
 
 // memberNames lists the JSON names of a document type, embedded structs included.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"stathub/state"
@@ -25,7 +26,11 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"size":  size,
 	"ago":   ago,
 	"ports": links,
+	"local": local,
 }).ParseFS(files, "templates/*.html"))
+
+// local is an instance's name on its own node: "web.0" of "n1/web.0".
+func local(instance string) string { return instance[strings.LastIndexByte(instance, '/')+1:] }
 
 // Cluster is what the master's page shows.
 type Cluster struct {

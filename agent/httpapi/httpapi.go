@@ -20,8 +20,9 @@ type Supervisor interface {
 	// Kill signals the instance that the process leads; the restart policy decides what follows. No such instance is
 	// code NotFound.
 	Kill(ctx context.Context, pid int, signal int) error
-	// LogPath is the file of an instance's "stdout" or "stderr", which may not exist yet.
-	LogPath(pid int, stream string) (string, error)
+	// LogPath is the file of the "stdout" or "stderr" of the instance with this name, such as "web.0", else with this pid; it
+	// may not exist yet.
+	LogPath(name string, pid int, stream string) (string, error)
 	// Health is each health check of the instance whose process pid is, with its last results; empty without checks. No such
 	// instance is code NotFound.
 	Health(pid int) ([]health.Status, error)

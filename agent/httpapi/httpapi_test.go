@@ -55,8 +55,8 @@ func (f *fakeSupervisor) Kill(_ context.Context, pid int, signal int) error {
 	return nil
 }
 
-func (f *fakeSupervisor) LogPath(pid int, stream string) (string, error) {
-	if pid != 42 {
+func (f *fakeSupervisor) LogPath(name string, pid int, stream string) (string, error) {
+	if name != "web.1" && pid != 42 {
 		return "", state.Errorf(state.NotFound, "", "no instance has process %d", pid)
 	}
 	return filepath.Join(f.dir, stream+".log"), nil
@@ -208,6 +208,10 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v1/proc/43/_health", "", 404},
 		{"GET", "/v1/proc/x/_health", "", 400},
 		{"GET", "/v1/proc/43/_stdout", "", 404},
+		{"GET", "/v1/proc/web.7/_stdout", "", 404},
+		{"GET", "/v1/proc/web/_stdout", "", 400},
+		{"GET", "/v1/proc/web.1/_health", "", 404},
+		{"POST", "/v1/proc/web.1/_kill", "", 404},
 		{"GET", "/v1/proc/x/_stderr", "", 400},
 		{"GET", "/v1/proc/42/_stdout?tail=-1", "", 400},
 		{"GET", "/v1/proc/42/_stdout?tail=many", "", 400},
@@ -254,6 +258,22 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// An instance is named as in its manifest, too, and has no process (pid 0) while it waits for its next start.
+func TestInstanceByName(t *testing.T) {
+	h := Handler(&fakeSupervisor{dir: t.TempDir()}, nil, Options{Secure: rest.SecureOptions{Loopback: true}})
+	for name, pid := range map[string]int{"web.0": 42, "web.1": 0} {
+		if p := decode[state.Proc](t, ask(h, "GET", "/v1/proc/"+name, ""), 200); p.Instance != "n1/"+name || p.PID != pid {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	if w := ask(h, "GET", "/v1/proc/web.0/_health", ""); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask(h, "POST", "/v1/proc/web.0/_kill", `{"signal": 15}`); w.Code != 202 || !strings.Contains(w.Body.String(), `"pid": 42`) {
+		t.Error(w.Code, w.Body)
+	}
+}
+
 func TestOutput(t *testing.T) {
 	dir := t.TempDir()
 	h := Handler(&fakeSupervisor{dir: dir}, nil, Options{})
@@ -271,6 +291,9 @@ func TestOutput(t *testing.T) {
 	}
 	if w := ask(h, "GET", "/v1/proc/42/_stderr?follow=false", ""); w.Body.String() != "oops\n" {
 		t.Errorf("%q", w.Body)
+	}
+	if w := ask(h, "GET", "/v1/proc/web.1/_stderr", ""); w.Body.String() != "oops\n" {
+		t.Errorf("of an instance that has no process: %q", w.Body)
 	}
 	for query, want := range map[string]struct{ offsets, text string }{
 		"tail=1":              {"1200-1205", "last\n"},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -43,24 +44,60 @@ func (a *api) appProcs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
-	pid, err := rest.PID(r)
+// instanceOrPID reads {pid} of the path, which is a process id or an instance such as "web.0": that one has output, and
+// reasons, also while it has no process.
+func instanceOrPID(r *http.Request) (name string, pid int, err error) {
+	if text := rest.Param(r, "pid"); strings.Contains(text, ".") {
+		return text, 0, nil
+	}
+	pid, err = rest.PID(r)
+	return "", pid, err
+}
+
+// instance finds what the path names.
+func (a *api) instance(r *http.Request) (state.Proc, error) {
+	name, pid, err := instanceOrPID(r)
 	if err != nil {
-		return err
+		return state.Proc{}, err
 	}
 	report := a.sv.Report()
 	for i := range report.Instances {
-		if report.Instances[i].PID == pid {
-			rest.WriteJSON(w, r, http.StatusOK, report.Instances[i].Proc(report.Node), "")
-			return nil
+		inst := &report.Instances[i]
+		if name != "" && inst.ID == report.Node+"/"+name || name == "" && inst.PID == pid {
+			return inst.Proc(report.Node), nil
 		}
 	}
-	return state.Errorf(state.NotFound, "", "no instance of this node has process %d", pid)
+	if name != "" {
+		return state.Proc{}, state.Errorf(state.NotFound, "", "no app of this node has an instance %q", name)
+	}
+	return state.Proc{}, state.Errorf(state.NotFound, "", "no instance of this node has process %d", pid)
+}
+
+// running gives the process of what the path names, code NotFound when it has none.
+func (a *api) running(r *http.Request) (int, error) {
+	name, pid, err := instanceOrPID(r)
+	if err != nil || name == "" {
+		return pid, err
+	}
+	p, err := a.instance(r)
+	if err == nil && p.PID == 0 {
+		err = state.Errorf(state.NotFound, "", "instance %q has no process now: it is %s", name, p.State)
+	}
+	return p.PID, err
+}
+
+func (a *api) proc(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.instance(r)
+	if err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusOK, p, "")
+	return nil
 }
 
 // procHealth shows each health check of a process with its last results.
 func (a *api) procHealth(w http.ResponseWriter, r *http.Request) error {
-	pid, err := rest.PID(r)
+	pid, err := a.running(r)
 	if err != nil {
 		return err
 	}
@@ -87,7 +124,7 @@ type killing struct {
 
 // kill sends a signal, 9 when the body names none. The answer does not wait for the end of the process.
 func (a *api) kill(w http.ResponseWriter, r *http.Request) error {
-	pid, err := rest.PID(r)
+	pid, err := a.running(r)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (a *api) stderr(w http.ResponseWriter, r *http.Request) error { return a.ou
 // output sends the end of a stream's file as plain text, or what is kept of it from ?offset= on, and with ?follow=true
 // what comes after it.
 func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) error {
-	pid, err := rest.PID(r)
+	name, pid, err := instanceOrPID(r)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	if err != nil {
 		return err
 	}
-	path, err := a.sv.LogPath(pid, stream)
+	path, err := a.sv.LogPath(name, pid, stream)
 	if err != nil {
 		return err
 	}

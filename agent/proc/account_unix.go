@@ -5,6 +5,7 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -116,6 +117,10 @@ func Give(root *os.Root, name, user string) error {
 		return err
 	}
 	if err := root.Lchown(name, int(a.credential.Uid), int(a.credential.Gid)); err != nil {
+		if os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission) {
+			return &StartError{Op: "switch to user", Path: user,
+				Err: explain(err, "the agent runs as uid %d and may not; run the agent as root, or leave user empty", os.Geteuid())}
+		}
 		return &StartError{Op: "give directory", Path: name, Err: explain(err, "to user %s: %v", user, bare(err))}
 	}
 	return nil

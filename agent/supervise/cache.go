@@ -39,6 +39,7 @@ func (s *Supervisor) loadManifest() {
 	}
 	s.cached = compile(s.opts.Node, m)
 	s.cached.Unsure = true
+	s.trouble("misspelt", s.misspelt(data, m)...)
 	s.status = state.ManifestStatus{Generation: m.Generation}
 	var meta cached
 	if text, err := os.ReadFile(s.paths.manifestMeta()); err == nil && json.Unmarshal(text, &meta) == nil &&

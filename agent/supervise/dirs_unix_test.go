@@ -64,3 +64,14 @@ func TestDirsBelongToTheUser(t *testing.T) {
 		t.Error("what a link leads to was given away")
 	}
 }
+
+func TestAnotherUserNeedsRoot(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("needs an agent that is not root")
+	}
+	s := &Supervisor{paths: paths{t.TempDir()}}
+	_, err := s.makeDirs(try{app: "a", spec: &spec{app: &state.App{User: "root"}}})
+	if err == nil || !strings.Contains(err.Error(), "run the agent as root, or leave user empty") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -292,13 +292,25 @@ func (s *Supervisor) Kill(_ context.Context, pid, signal int) error {
 	return err
 }
 
-// LogPath gives the file that holds the output of the instance whose process is, or last was, pid. stream is stdout or
-// stderr, else Invalid; NotFound when no instance has had that process.
-func (s *Supervisor) LogPath(pid int, stream string) (string, error) {
+// LogPath gives the file that holds the output of an instance: of the one that name says, such as "web.0", whether it runs
+// or not, or without a name of the one whose process is, or last was, pid. stream is stdout or stderr, else Invalid;
+// NotFound when there is no such instance.
+func (s *Supervisor) LogPath(name string, pid int, stream string) (string, error) {
 	if stream != "stdout" && stream != "stderr" {
 		return "", state.Errorf(state.Invalid, stream, "want stdout or stderr")
 	}
 	path := ""
+	if name != "" {
+		s.call(func() {
+			if i := s.instances[s.opts.Node+"/"+name]; i != nil {
+				path = s.output(i, stream)
+			}
+		})
+		if path == "" {
+			return "", state.Errorf(state.NotFound, name, "no app of this node has an instance %q", name)
+		}
+		return path, nil
+	}
 	s.call(func() {
 		for _, i := range s.instances {
 			// A pid that was given again is the one that runs now.

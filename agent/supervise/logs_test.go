@@ -41,7 +41,7 @@ func TestOutputIsBounded(t *testing.T) {
 		app := func(more string) { n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"run"` + more + `}}]}`) }
 		app(``)
 		pid := n.wantRunning("n/a.0")["n/a.0"]
-		out, err := n.LogPath(pid, "stdout")
+		out, err := n.LogPath("", pid, "stdout")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package supervise
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -128,8 +127,12 @@ func (p *poller) take(data []byte, etag state.ETag, err error) {
 	p.once.clear("manifest")
 	d, status := compile(p.s.opts.Node, m), p.good
 	p.s.log.Info("following a new manifest", "generation", m.Generation, "instances", len(d.IDs))
-	p.s.tell(events.ManifestFollowed, nil, fmt.Sprintf("following generation %d of the manifest: %d instances", m.Generation, len(d.IDs)))
-	p.s.post(func() { p.s.follow(d, status) })
+	unread := p.s.misspelt(data, m)
+	p.s.tell(events.ManifestFollowed, nil, followed(m, len(d.IDs)))
+	p.s.post(func() {
+		p.s.trouble("misspelt", unread...)
+		p.s.follow(d, status)
+	})
 	p.manifest, p.pruneAt = m, time.Time{}
 	p.save(data)
 }

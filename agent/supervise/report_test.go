@@ -56,3 +56,31 @@ func TestReportIsNeverOverwrittenUnread(t *testing.T) {
 		}
 	})
 }
+
+func TestMisspeltMembersAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.start()
+		defer func() { n.stop() }()
+		n.manifest(`{"apps": [{"app": {"name": "a", "toProcess": "x", "usr": "web", "note": "mine"}, "cuont": 3}]}`)
+		n.wantRunning("n/a.0")
+		all := strings.Join(n.stored().Errors, "\n")
+		for _, part := range []string{`apps[0].app.usr: unknown field "usr": did you mean "user"?`, `line 1 column 82: apps[0].cuont`} {
+			if !strings.Contains(all, part) {
+				t.Errorf("%s is not in %q", part, all)
+			}
+		}
+		n.stop()
+		n.start()
+		if got := strings.Join(n.stored().Errors, "\n"); got != all {
+			t.Errorf("a later agent tells %q", got)
+		}
+		if strings.Contains(all, "note") {
+			t.Errorf("an unknown member that is like none: %q", all)
+		}
+		n.manifest(`{"apps": [{"app": {"name": "a", "toProcess": "x", "user": "web", "note": "mine"}}]}`)
+		if errs := n.stored().Errors; len(errs) > 0 {
+			t.Errorf("mended, and still told: %q", errs)
+		}
+	})
+}

@@ -317,9 +317,12 @@ func TestKillAndLogPath(t *testing.T) {
 		n.start()
 		n.manifest(two)
 		pid := n.runner.identity("n/a.0").PID
-		path, err := n.LogPath(pid, "stdout")
+		path, err := n.LogPath("", pid, "stdout")
 		if err != nil || path != filepath.Join(n.dir, "logs", "a.0", "stdout.log") {
 			t.Errorf("path %q, %v", path, err)
+		}
+		if named, err := n.LogPath("a.0", 0, "stdout"); err != nil || named != path {
+			t.Errorf("by its name: path %q, %v", named, err)
 		}
 		if err := n.Kill(t.Context(), pid, 9); err != nil {
 			t.Fatal(err)
@@ -333,8 +336,9 @@ func TestKillAndLogPath(t *testing.T) {
 			code state.Code
 		}{
 			{n.Kill(t.Context(), 1, 9), state.NotFound}, {n.Kill(t.Context(), 0, 9), state.NotFound},
-			{n.Kill(t.Context(), pid, 99), state.Invalid}, {second(n.LogPath(1, "stdout")), state.NotFound},
-			{second(n.LogPath(pid, "../x")), state.Invalid},
+			{n.Kill(t.Context(), pid, 99), state.Invalid}, {second(n.LogPath("", 1, "stdout")), state.NotFound},
+			{second(n.LogPath("", pid, "../x")), state.Invalid},
+			{second(n.LogPath("a.9", 0, "stdout")), state.NotFound}, {second(n.LogPath("../a.0", 0, "stdout")), state.NotFound},
 		} {
 			if state.CodeOf(call.err) != call.code {
 				t.Errorf("%v: code %s, want %s", call.err, state.CodeOf(call.err), call.code)
