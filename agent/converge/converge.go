@@ -169,7 +169,7 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 		switch {
 		case want.Hold != "":
 		case changed && !desired.Unsure:
-			return Action{Kind: Stop, ID: id, Reason: "its specification changed"}, time.Time{}
+			return Action{Kind: Stop, ID: id, Reason: "its specification changed, or a restart was asked for"}, time.Time{}
 		case have.Failing != "" && !changed:
 			return Action{Kind: Replace, ID: id, Reason: have.Failing}, time.Time{}
 		case have.Outdated != "" && !changed && !desired.Unsure:

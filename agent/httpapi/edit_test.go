@@ -123,6 +123,9 @@ func TestAppsOfAStandaloneAgent(t *testing.T) {
 	if ch := decode[state.Choreo](t, ask(h, "PUT", "/v1/app/new/choreo", job), 200); ch.Schedule.Cron != "@daily" {
 		t.Errorf("%+v", ch)
 	}
+	if ch := decode[state.Choreo](t, ask(h, "PUT", "/v1/app/new/choreo", `{"schedule": {"cron": "@hourly"}}`), 200); ch.Scale != 1 || ch.Schedule.Cron != "@hourly" {
+		t.Errorf("without a scale it is %+v", ch)
+	}
 	if w := ask(h, "DELETE", "/v1/app/web", ""); w.Code != 204 {
 		t.Error(w.Code, w.Body)
 	}

@@ -37,6 +37,9 @@ func DecodeChoreo(key string, data []byte, old *state.Choreo) (*state.Choreo, er
 	ch, err := state.DecodeInput[state.Choreo](key, HideMembers(data, KnownMembers(old.Extra, "dist")))
 	if err == nil {
 		ch.Extra = old.Extra
+		if !HasMember(data, "scale") {
+			ch.Scale = old.Scale
+		}
 	}
 	return ch, err
 }
