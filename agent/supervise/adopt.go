@@ -114,7 +114,7 @@ func ours(node, id string) bool {
 // fromEnv takes from a process's own environment what no record tells.
 func fromEnv(i *instance, env map[string]string) {
 	i.gen = generation(env)
-	i.startedAt = time.Time{} // of another process
+	i.startedAt, i.caveat = time.Time{}, "" // of another process
 	i.have.Spec, i.have.Ended, i.artifacts, i.renewing, i.ports = env[SpecEnv], nil, nil, false, nil
 	i.have.Run, _ = time.Parse(time.RFC3339, env[ScheduledEnv]) // zero: a service
 	if i.have.Run.After(i.have.Fired) {
@@ -148,7 +148,7 @@ func (s *Supervisor) take(i *instance, id proc.Identity) {
 	i.proc, i.lastPID, i.ended = id, id.PID, make(chan struct{})
 	i.have.Ended = nil
 	s.takeCounters(i)
-	i.set(state.Running, "")
+	i.set(state.Running, i.caveat)
 	if i.startedAt.IsZero() {
 		i.startedAt = s.startTime(id)
 	}

@@ -31,6 +31,11 @@ func TestDependentsWait(t *testing.T) {
 		if got := n.instance("n/web.1").Reason; got != "it depends on cache, which is not in this node's manifest" {
 			t.Errorf("reason %q", got)
 		}
+		n.stop()
+		n.start()
+		if got := n.instance("n/web.1").Reason; got != "it depends on cache, which is not in this node's manifest" {
+			t.Errorf("reason %q after adoption", got)
+		}
 		n.runner.end(n.runner.identity("n/db.0"), proc.Exit{Code: 1})
 		n.runner.end(n.runner.identity("n/db.1"), proc.Exit{Code: 1})
 		time.Sleep(10 * time.Second)

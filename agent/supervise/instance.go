@@ -32,6 +32,7 @@ type instance struct {
 	logged    string // the last failure that was logged
 	note      string // what people should know of it while it runs
 	unlinked  bool   // its process writes to a file that was deleted
+	caveat    string // the reason that a running process has: limits that are not enforced, apps that it did not wait for
 	unlimited string // the limits that are not enforced, as told last
 	maxLog    int64  // bytes that are kept of each stream; 0: not known, and then nothing is dropped
 
@@ -144,7 +145,8 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	i.startedAt, i.ports = r.at, r.ports
 	i.have.Since = r.at
 	s.limited(i, r)
-	i.set(state.Running, withNote(r.limits, i.note))
+	i.caveat = withNote(r.limits, i.note)
+	i.set(state.Running, i.caveat)
 	s.byProc[i.proc] = i
 	s.runStarted(i)
 	s.log.Info("started", "instance", i.id, "pid", i.proc.PID, "ports", i.ports)

@@ -42,6 +42,7 @@ type record struct {
 	Progress    converge.Progress     `json:"progress,omitzero"` // of a scheduled job
 	Begun       bool                  `json:"begun,omitzero"`
 	Base        string                `json:"base,omitzero"`
+	Caveat      string                `json:"caveat,omitzero"`
 	Runs        []state.Run           `json:"runs,omitzero"`
 }
 
@@ -51,7 +52,7 @@ func newRecord(p paths, i *instance) record {
 		Artifacts: i.artifacts, Renewing: i.renewing, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
 		KillSignal: i.killSignal, KillTimeout: i.killTimeout.Seconds(),
 		Stdout: p.log(i.app, i.n, "stdout"), Stderr: p.log(i.app, i.n, "stderr"),
-		Progress: i.have.Progress, Begun: i.begun, Base: i.base, Runs: slices.Clone(i.history),
+		Progress: i.have.Progress, Begun: i.begun, Base: i.base, Caveat: i.caveat, Runs: slices.Clone(i.history),
 	}
 	if i.proc.PID != 0 {
 		id, counters := i.proc, i.counters
@@ -64,7 +65,7 @@ func newRecord(p paths, i *instance) record {
 func (r *record) restore(i *instance) {
 	i.gen, i.startedAt, i.ports, i.artifacts = r.Generation, r.StartedAt, r.Ports, r.Artifacts
 	i.restarts, i.lastExit, i.renewing = r.Restarts, r.LastExit, r.Renewing
-	i.have.Progress, i.begun, i.base, i.history = r.Progress, r.Begun, r.Base, r.Runs
+	i.have.Progress, i.begun, i.base, i.history, i.caveat = r.Progress, r.Begun, r.Base, r.Runs, r.Caveat
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
 		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
