@@ -3,7 +3,6 @@ package logs
 import (
 	"errors"
 	"os"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,11 +13,7 @@ import (
 // openToTrim opens a file to be trimmed: never what a link names, and without waiting for the other end of a pipe. The
 // exception is a process's descriptor below /proc (proc.Output): the kernel's link to what was deleted everywhere else.
 func openToTrim(path string) (*os.File, error) {
-	flags := os.O_RDWR | unix.O_NONBLOCK
-	if !strings.HasPrefix(path, "/proc/") {
-		flags |= unix.O_NOFOLLOW
-	}
-	return os.OpenFile(path, flags, 0)
+	return openShared(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW)
 }
 
 // punch frees the blocks of the file's first bytes, which must be a multiple of blockOf. The size stays.
