@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"stathub/agent/converge"
 	"stathub/agent/events"
+	"stathub/agent/host"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -135,7 +135,7 @@ func (s *Supervisor) forget(i *instance) {
 	gen, dir := i.gen, s.paths.work(i.app, i.n)
 	s.work.Go(func() {
 		s.opts.Limiter.Release(i.id)
-		if err := os.RemoveAll(dir); err != nil {
+		if err := host.RemoveAll(dir); err != nil {
 			s.log.Warn("cannot remove the working folder", "instance", i.id, "error", err)
 		}
 		s.post(func() { s.forgotten(i, gen) })
