@@ -109,14 +109,20 @@ func (a *account) environ(env []string) []string {
 	return env
 }
 
-// Give makes the user of a Spec the owner of what lies under name in root; a link is not followed. It does nothing when
-// user is "" or the agent's own. Errors are *StartError.
+// Give makes the user of a Spec the owner of the folder name in root. What is no folder any more is refused: who may write
+// to root could have put another name of a file there that is not theirs. It does nothing when user is "" or the agent's own.
+// Errors are *StartError.
 func Give(root *os.Root, name, user string) error {
 	a, err := lookupAccount(user)
 	if err != nil || a == nil {
 		return err
 	}
-	if err := root.Lchown(name, int(a.credential.Uid), int(a.credential.Gid)); err != nil {
+	dir, err := root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err == nil {
+		err = dir.Chown(int(a.credential.Uid), int(a.credential.Gid))
+		_ = dir.Close() // nothing was written
+	}
+	if err != nil {
 		if os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission) {
 			return &StartError{Op: "switch to user", Path: user,
 				Err: explain(err, "the agent runs as uid %d and may not; run the agent as root, or leave user empty", os.Geteuid())}
