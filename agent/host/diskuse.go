@@ -9,7 +9,8 @@ import (
 // DiskUse adds up what the directory dir and all below it takes on the disk, in bytes: blocks, not lengths, where the system
 // tells; a file with several names counts once. No link is followed and no other file system entered. It stops once the
 // sum is over most. share is the part of one processor that it takes, above 0 and at most 1. What may not be looked into,
-// or vanishes meanwhile, does not count; a directory that is missing takes nothing.
+// or vanishes meanwhile, does not count; a directory that is missing takes nothing. An error is ErrDeep when folders are
+// nested so deep that the rest was not looked at.
 func DiskUse(ctx context.Context, dir string, most int64, share float64) (int64, error) {
 	w := &walk{ctx: ctx, most: most, share: share, began: time.Now(), seen: map[file]struct{}{}}
 	err := w.root(dir)
@@ -22,12 +23,13 @@ func DiskUse(ctx context.Context, dir string, most int64, share float64) (int64,
 // errEnough ends a walk early.
 var errEnough = errors.New("more than was asked for")
 
-// errDeep is of a tree that was made to be walked for ever.
-var errDeep = errors.New("cannot measure a directory: its folders are nested too deep")
+// ErrDeep is of a tree that was made to be walked for ever.
+var ErrDeep = errors.New("its folders are nested too deep to be measured")
 
 const (
 	maxDepth  = 250
-	walkBatch = 256 // entries between two rests
+	walkBatch = 256     // entries between two rests
+	maxSeen   = 100_000 // files with several names that are remembered; more count once for each name
 )
 
 // file tells files with several names apart.
@@ -66,6 +68,8 @@ func (w *walk) add(bytes int64) error {
 // again says whether a file was counted under another name.
 func (w *walk) again(f file) bool {
 	_, ok := w.seen[f]
-	w.seen[f] = struct{}{}
+	if !ok && len(w.seen) < maxSeen {
+		w.seen[f] = struct{}{}
+	}
 	return ok
 }

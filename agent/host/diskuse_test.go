@@ -80,7 +80,7 @@ func TestDiskUseOfEndlessFolders(t *testing.T) {
 		root = next
 	}
 	top := strings.TrimSuffix(root.Name(), strings.Repeat("/d", maxDepth+10))
-	if _, err := DiskUse(t.Context(), top, math.MaxInt64, 1); !errors.Is(err, errDeep) {
+	if _, err := DiskUse(t.Context(), top, math.MaxInt64, 1); !errors.Is(err, ErrDeep) {
 		t.Errorf("got %v, want an error", err)
 	}
 }

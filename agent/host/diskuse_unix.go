@@ -39,7 +39,7 @@ func (w *walk) dir(fd int, dev uint64, depth int) error {
 	d := os.NewFile(uintptr(fd), "directory")
 	defer d.Close()
 	if depth > maxDepth {
-		return errDeep
+		return ErrDeep
 	}
 	for {
 		names, err := d.Readdirnames(walkBatch)

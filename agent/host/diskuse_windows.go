@@ -15,7 +15,7 @@ func (w *walk) root(dir string) error {
 			return nil
 		}
 		if rel, err := filepath.Rel(dir, path); err == nil && strings.Count(rel, `\`) > maxDepth {
-			return errDeep
+			return ErrDeep
 		}
 		info, err := d.Info()
 		if err != nil || !info.Mode().IsRegular() {

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -30,10 +31,13 @@ type diskSample struct {
 
 func newDiskUse() *diskUse { return &diskUse{last: map[string]diskSample{}} }
 
-func (d *diskUse) put(id string, bytes int64, now time.Time) {
+// take notes a measurement; one that did not come to its end says nothing.
+func (d *diskUse) take(id string, bytes int64, now time.Time, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last[id] = diskSample{now, bytes}
+	if delete(d.last, id); err == nil {
+		d.last[id] = diskSample{now, bytes}
+	}
 }
 
 func (d *diskUse) get(id string) (diskSample, bool) {
@@ -58,7 +62,15 @@ func diskLimit(a *state.App) int64 {
 	return int64(a.ResAlloc.Disk)
 }
 
-func overDisk(used, limit int64) string {
+// tooMuch says what is wrong with a working directory, "" for nothing. One that cannot be measured to its end is wrong too:
+// an app could hide below what it takes.
+func tooMuch(used, limit int64, err error) string {
+	if used <= limit && errors.Is(err, host.ErrDeep) {
+		return "its working directory has a limit (resAlloc.disk), and " + err.Error()
+	}
+	if used <= limit {
+		return ""
+	}
 	return fmt.Sprintf("its working directory takes %s or more, and resAlloc.disk allows %s", sizeText(used), sizeText(limit))
 }
 
@@ -75,12 +87,12 @@ func (s *Supervisor) diskFits(ctx context.Context, t try) error {
 	}
 	dir := s.paths.work(t.app, t.n)
 	used, err := host.DiskUse(ctx, dir, limit, 1)
-	if err != nil {
+	if err != nil && !errors.Is(err, host.ErrDeep) {
 		return fmt.Errorf("cannot measure the working directory: %w", err)
 	}
-	s.disk.put(t.id, used, now)
-	if used > limit {
-		return fmt.Errorf("%s: free some of %s, or raise the limit", overDisk(used, limit), dir)
+	s.disk.take(t.id, used, now, err)
+	if over := tooMuch(used, limit, err); over != "" {
+		return fmt.Errorf("%s: free some of %s, or raise the limit", over, dir)
 	}
 	return nil
 }
@@ -102,13 +114,15 @@ func (s *Supervisor) watchDisk(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			if err != nil {
+			if err != nil && !errors.Is(err, host.ErrDeep) {
 				failing.warn(m.id, "cannot measure the working directory of "+m.id, err)
 				continue
 			}
 			failing.clear(m.id)
-			s.disk.put(m.id, used, time.Now())
-			s.post(func() { s.measuredDisk(m, used) })
+			s.disk.take(m.id, used, time.Now(), err)
+			if over := tooMuch(used, m.limit, err); over != "" {
+				s.post(func() { s.overDisk(m, over) })
+			}
 		}
 	}
 }
@@ -128,13 +142,13 @@ func (s *Supervisor) toMeasure() (all []measured) {
 	return all
 }
 
-// measuredDisk takes the size of a working directory.
-func (s *Supervisor) measuredDisk(m measured, used int64) {
+// overDisk ends an instance whose working directory is too large.
+func (s *Supervisor) overDisk(m measured, over string) {
 	i := s.instances[m.id]
-	if i == nil || i.gen != m.gen || used <= m.limit || !i.have.State.Live() || i.have.State == state.Stopping || i.have.Failing != "" {
+	if i == nil || i.gen != m.gen || !i.have.State.Live() || i.have.State == state.Stopping || i.have.Failing != "" {
 		return
 	}
-	i.have.Failing = overDisk(used, m.limit)
+	i.have.Failing = over
 	s.event(events.InstanceDisk, i, i.have.Failing)
 	s.convergeOne(i.id)
 }

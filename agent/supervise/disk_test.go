@@ -52,6 +52,31 @@ func TestDiskLimit(t *testing.T) {
 	})
 }
 
+// A directory that cannot be measured to its end has no place for what an app hides below it.
+func TestDiskLimitOfEndlessFolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.start()
+		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"x","resAlloc":{"disk":"1GiB"}}}]}`)
+		n.wantRunning("n/a.0")
+		if err := os.MkdirAll(filepath.Join(n.dir, "work", "a.0", strings.Repeat("d/", 300)), 0o755); err != nil {
+			t.Skip(err) // names that long are no more here
+		}
+		time.Sleep(2 * diskEvery)
+		n.settle()
+		if i := n.instance("n/a.0"); i.State != state.Backoff || !strings.Contains(i.Reason, "too deep") {
+			t.Errorf("%s, reason %q", i.State, i.Reason)
+		}
+		if err := os.RemoveAll(filepath.Join(n.dir, "work", "a.0", "d")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		n.settle()
+		n.wantRunning("n/a.0")
+		n.stop()
+	})
+}
+
 // Others write to a directory that is named absolutely: an instance is not made to pay for them.
 func TestSharedDirectoryHasNoLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
