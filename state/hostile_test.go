@@ -141,3 +141,19 @@ func TestSlowDocuments(t *testing.T) {
 		})
 	}
 }
+
+// An agent makes all that a manifest asks for: what no node can hold must not be asked for.
+func TestTooManyInstances(t *testing.T) {
+	for total, text := range map[int]string{
+		state.MaxCount:     `{"apps":[{"app":{"name":"a","toProcess":"x"},"count":99999},{"app":{"name":"b","toProcess":"x"},"count":1}]}`,
+		state.MaxCount + 2: `{"apps":[{"app":{"name":"a","toProcess":"x"},"count":99999},{"app":{"name":"b","toProcess":"x"},"count":2},{"app":{"name":"c","toProcess":"x"},"count":1}]}`,
+	} {
+		_, err := state.Decode[state.Manifest]("manifests/n1.json", []byte(text))
+		if total <= state.MaxCount && err != nil {
+			t.Errorf("%d: %v", total, err)
+		}
+		if total > state.MaxCount && (state.CodeOf(err) != state.Nonsense || !strings.Contains(err.Error(), "apps[1].count") || strings.Contains(err.Error(), "apps[2]")) {
+			t.Errorf("%d: %v", total, err)
+		}
+	}
+}

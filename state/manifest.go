@@ -41,7 +41,7 @@ const (
 	OwnerHand   = "hand" // was the master's, then somebody edited it
 )
 
-// MaxCount bounds the instances of one app on one node.
+// MaxCount bounds the instances of one app on one node, and those of all its apps together.
 const MaxCount = 100_000
 
 // UnmarshalJSONFrom decodes an entry over its defaults: one instance, started.
@@ -100,6 +100,7 @@ func (m *Manifest) check(c *checker) {
 	}
 	checkEnvs(c.at("envs"), m.Envs)
 	seen := map[string]int{}
+	total := 0
 	for i := range m.Apps {
 		e, ec := &m.Apps[i], c.at("apps", i)
 		e.App.check(ec.at("app"))
@@ -109,6 +110,8 @@ func (m *Manifest) check(c *checker) {
 		seen[e.App.Name] = i
 		if e.Count < 0 || e.Count > MaxCount {
 			ec.at("count").fail("must be a number of processes from 0 to 100000")
+		} else if total += e.Count; total > MaxCount && total-e.Count <= MaxCount {
+			ec.at("count").fail("makes more than 100000 processes of all apps together, which is too many for one node")
 		}
 		e.Schedule.check(ec.at("schedule"))
 	}

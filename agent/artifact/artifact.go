@@ -36,6 +36,10 @@ type Options struct {
 	OpenBucket func(ctx context.Context, bucketURL string) (state.Store, error)
 }
 
+// unpackers is how many archives are unpacked at a time: each may take maxWindow of memory, and a hundred instances that
+// start together have one each.
+const unpackers = 2
+
 const (
 	defaultMaxBytes    = 4 << 30
 	defaultIdleTimeout = 30 * time.Second
@@ -56,6 +60,7 @@ type Cache struct {
 	opts   Options
 	client *http.Client
 	create func(path string) (*os.File, error) // a download's file; a test makes it fail
+	unpack chan struct{}                       // holds one for each archive that is being unpacked
 
 	mu      sync.Mutex
 	flights map[string]*flight
@@ -93,6 +98,7 @@ func OpenWith(dir string, bucket state.Store, opts Options) (*Cache, error) {
 	}
 	c := &Cache{
 		dir: dir, bucket: bucket, opts: opts, client: newClient(opts), create: createPart,
+		unpack:  make(chan struct{}, unpackers),
 		flights: map[string]*flight{}, places: map[string]*placeLock{}, latest: map[string]string{},
 		rests: map[string]rest{}, buckets: map[string]state.Store{},
 	}

@@ -128,7 +128,7 @@ func (p *placer) place(ctx context.Context, files []File) error {
 			was.Files[name] = placed{SHA256: f.ETag}
 		}
 		if format != nil {
-			if err := p.unpack(ctx, f, format); err != nil {
+			if err := p.unpackInTurn(ctx, f, format); err != nil {
 				_ = p.remember(was) // the archive itself is in place; the error to tell is that of its content
 				return p.explain(f, err)
 			}
@@ -223,6 +223,19 @@ func (p *placer) file(ctx context.Context, f File, name string) error {
 	return err
 }
 
+// openRegular opens a regular file. An app that changes its directory meanwhile can put a pipe there, for which nobody waits.
+func (p *placer) openRegular(name string, flags int) (*os.File, error) {
+	f, err := p.root.OpenFile(name, flags|noWait, 0)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		_ = f.Close() // nothing was read or written
+		return nil, errors.Join(err, fmt.Errorf("%s is not a regular file", name))
+	}
+	return f, nil
+}
+
 // sum hashes what lies under name; a link is not followed.
 func (p *placer) sum(ctx context.Context, name string) (string, error) {
 	st, err := p.root.Lstat(name)
@@ -230,9 +243,9 @@ func (p *placer) sum(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	if !st.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
+		return "", fmt.Errorf("%s is not a regular file", name)
 	}
-	f, err := p.root.Open(name)
+	f, err := p.openRegular(name, os.O_RDONLY)
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,17 @@ import (
 	"stathub/state"
 )
 
+// unpackInTurn is unpack once others are through.
+func (p *placer) unpackInTurn(ctx context.Context, f File, kind *format) error {
+	select {
+	case p.cache.unpack <- struct{}{}:
+		defer func() { <-p.cache.unpack }()
+		return p.unpack(ctx, f, kind)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // unpack brings the content of an archive into the directory: first everything into a folder of its own, so that a
 // bomb or a full disk leaves nothing behind, then file by file into place. Files that are the same already are left alone.
 func (p *placer) unpack(ctx context.Context, f File, kind *format) error {
@@ -126,7 +137,7 @@ func (u *unpacking) settle() error {
 }
 
 func (u *unpacking) sync(name string) error {
-	f, err := u.root.OpenFile(name, os.O_WRONLY, 0)
+	f, err := u.openRegular(name, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -173,12 +184,12 @@ func (u *unpacking) same(a, b string) bool {
 	if errA != nil || errB != nil || sa.Mode() != sb.Mode() || sa.Size() != sb.Size() {
 		return false
 	}
-	fa, errA := u.root.Open(a)
+	fa, errA := u.openRegular(a, os.O_RDONLY)
 	if errA != nil {
 		return false
 	}
 	defer fa.Close()
-	fb, errB := u.root.Open(b)
+	fb, errB := u.openRegular(b, os.O_RDONLY)
 	if errB != nil {
 		return false
 	}

@@ -11,3 +11,6 @@ import (
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
+
+// noWait opens a pipe without waiting for its other end.
+const noWait = syscall.O_NONBLOCK
