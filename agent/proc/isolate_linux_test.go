@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -315,6 +316,31 @@ func TestGroupsOutliveTheAgent(t *testing.T) {
 	}
 	if e := next(t, r); e.ID != id || e.Exit.Signal != int(unix.SIGKILL) {
 		t.Errorf("exit %+v", e)
+	}
+}
+
+// An instance may give what it starts the marker of another one.
+func TestMarkerOfAnotherInstance(t *testing.T) {
+	store := t.TempDir()
+	r, _ := isolatedAt(t, store)
+	own, other := marker(t), marker(t)+"-other.0"
+	out := filepath.Join(t.TempDir(), "pid")
+	id := startLimited(t, r, own, Limits{}, Spec{Argv: []string{"/bin/sh", "-c",
+		MarkerEnv + "=" + other + " setsid sleep 300 & echo $! >" + out + "; sleep 300"}, Env: os.Environ(), Dir: store})
+	eventually(t, "the second process runs", func() bool {
+		text, _ := os.ReadFile(out)
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		cmd, _ := os.ReadFile(procPath(pid, "cmdline"))
+		return err == nil && strings.HasPrefix(string(cmd), "sleep")
+	})
+	found, err := r.Find("n/")
+	if err != nil || len(found) == 0 || found[0].ID != id {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	for _, f := range found {
+		if f.Env[MarkerEnv] == other {
+			t.Errorf("%v was found as %s", f.ID, other)
+		}
 	}
 }
 

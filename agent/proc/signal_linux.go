@@ -237,13 +237,23 @@ func (r *Runner) Find(prefix string) ([]Found, error) {
 		if s.session != s.pid {
 			return
 		}
-		if m, ok := markerIn(env, r.store); ok && strings.HasPrefix(m, prefix) {
+		if m, ok := markerIn(env, r.store); ok && strings.HasPrefix(m, prefix) && !r.belongsElsewhere(s.pid, m) {
 			found = append(found, Found{ID: Identity{PID: s.pid, Start: s.start, Boot: r.boot}, Env: parseEnv(env)})
 		}
 	})
 	found = r.findInGroups(prefix, found)
 	slices.SortFunc(found, func(a, b Found) int { return byAge(a.ID, b.ID) })
 	return found, err
+}
+
+// belongsElsewhere says that a process is in the cgroup of another instance than its marker names: whatever starts a process
+// can give it any environment, and another's instance must not be taken for running.
+func (r *Runner) belongsElsewhere(pid int, marker string) bool {
+	if r.tree == nil {
+		return false
+	}
+	m, ok := r.tree.Member(pid)
+	return ok && m != marker
 }
 
 func byAge(a, b Identity) int {
