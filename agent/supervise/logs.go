@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"slices"
+	"time"
 
 	"stathub/agent/logs"
 	"stathub/agent/proc"
@@ -28,10 +29,13 @@ func maxLog(a *state.App) int64 {
 	return logs.DefaultMaxBytes
 }
 
+// boundsEvery keeps many instances that come or go one by one from each having all bounds told again.
+const boundsEvery = 50 * time.Millisecond
+
 // boundLogs tells the keeper which files to bound. What was adopted is not touched before a manifest says how much is
 // wanted: nobody gets back what was dropped. What is no longer in the manifest keeps its bound while it stops.
 func (s *Supervisor) boundLogs() {
-	s.boundsDue = false
+	s.boundsDue, s.boundsAt = false, time.Now().Add(boundsEvery)
 	limits := make([]logs.Limit, 0, len(streams)*len(s.instances))
 	for id, i := range s.instances {
 		if from := s.desired.specs[id]; from != nil {

@@ -58,6 +58,7 @@ type Supervisor struct {
 	outdated  map[string]bool             // apps whose artifacts changed, until all of it is done
 	renewAt   time.Time                   // when to go on with them; zero: something else tells
 	boundsDue bool                        // the bounds of the output are to be told again
+	boundsAt  time.Time                   // not before
 	ending    bool                        // no manifest is followed any more
 	wake      time.Time
 	status    state.ManifestStatus
@@ -168,7 +169,7 @@ func (s *Supervisor) step(stop <-chan struct{}) bool {
 	if len(s.outdated) > 0 {
 		s.renewAll()
 	}
-	if s.boundsDue {
+	if s.boundsDue && !time.Now().Before(s.boundsAt) {
 		s.boundLogs()
 	}
 	return true
@@ -186,6 +187,9 @@ func (s *Supervisor) nextWake() time.Time {
 	}
 	if !s.renewAt.IsZero() {
 		sooner(s.renewAt)
+	}
+	if s.boundsDue {
+		sooner(s.boundsAt)
 	}
 	return next
 }
