@@ -42,7 +42,7 @@ build:
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench
 
-# A minute of each fuzz target, four at a time; FUZZTIME=10m for more.
+# A minute of each fuzz target, six at a time; FUZZTIME=10m for more.
 FUZZTIME ?= 1m
 fuzz:
 	.ci/fuzz $(FUZZTIME)
