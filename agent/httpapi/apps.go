@@ -86,11 +86,7 @@ func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putApp(w http.ResponseWriter, r *http.Request) error {
-	editor, err := a.editor(r)
-	if err != nil {
-		return err
-	}
-	data, cond, err := rest.ReadEdit(w, r)
+	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
 	}
@@ -178,11 +174,7 @@ func (a *api) getChoreo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
-	editor, err := a.editor(r)
-	if err != nil {
-		return err
-	}
-	data, cond, err := rest.ReadEdit(w, r)
+	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,16 @@ func (a *api) editor(r *http.Request) (*standalone.Editor, error) {
 		r.Method, strings.TrimSuffix(a.opts.Master, "/"), path)
 }
 
+// edit gives what a PUT of a document needs: the editor, the body, and its condition.
+func (a *api) edit(w http.ResponseWriter, r *http.Request) (*standalone.Editor, []byte, state.Condition, error) {
+	editor, err := a.editor(r)
+	if err != nil {
+		return nil, nil, state.Condition{}, err
+	}
+	data, cond, err := rest.ReadEdit(w, r)
+	return editor, data, cond, err
+}
+
 // current gives the manifest as edits find it, nil when there never was any, and its revision. Where the document in the
 // bucket is missing or cannot be read it is the one that is followed, without a revision.
 func (a *api) current(ctx context.Context) (*state.Manifest, state.ETag) {
@@ -103,11 +113,7 @@ func Status(entry *state.ManifestEntry, report state.Report) state.AppStatus {
 }
 
 func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
-	editor, err := a.editor(r)
-	if err != nil {
-		return err
-	}
-	data, cond, err := rest.ReadEdit(w, r)
+	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
 	}
@@ -123,11 +129,7 @@ func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putTags(w http.ResponseWriter, r *http.Request) error {
-	editor, err := a.editor(r)
-	if err != nil {
-		return err
-	}
-	data, cond, err := rest.ReadEdit(w, r)
+	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
 	}
@@ -143,11 +145,7 @@ func (a *api) putTags(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putEnvs(w http.ResponseWriter, r *http.Request) error {
-	editor, err := a.editor(r)
-	if err != nil {
-		return err
-	}
-	data, cond, err := rest.ReadEdit(w, r)
+	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
 	}
