@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"stathub/agent/host"
 	"stathub/state"
 )
 
@@ -51,7 +52,7 @@ func (s *shelf) add(name string, data []byte) error {
 	path := s.path(item{name: name})
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
-		err = writeFile(path, data)
+		err = host.ReplaceFile(path, data, false)
 	}
 	if err == nil {
 		return nil
@@ -68,19 +69,6 @@ func (s *shelf) add(name string, data []byte) error {
 			return x.Compare(y)
 		})
 		delete(s.memory, byTime[0])
-	}
-	return err
-}
-
-// writeFile writes a file whole or not at all.
-func writeFile(path string, data []byte) error {
-	temp := path + ".tmp"
-	err := os.WriteFile(temp, data, 0o600)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
 	}
 	return err
 }

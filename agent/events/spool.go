@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"stathub/agent/host"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -250,23 +251,7 @@ func (s *spool) replace(data []byte) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
-	temp := s.path() + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temp, s.path())
-	}
-	if err != nil {
-		os.Remove(temp)
+	if err := host.ReplaceFile(s.path(), data, true); err != nil {
 		return err
 	}
 	s.size = int64(len(data))

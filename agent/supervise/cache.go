@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"stathub/agent/host"
 	"stathub/state"
 )
 
@@ -72,11 +73,11 @@ func (s *Supervisor) followCached(sure bool) {
 
 // saveManifest keeps the last good manifest on disk, as it was read.
 func (s *Supervisor) saveManifest(data []byte, status state.ManifestStatus) error {
-	if err := replaceFile(s.paths.manifest(), data, true); err != nil {
+	if err := host.ReplaceFile(s.paths.manifest(), data, true); err != nil {
 		return err
 	}
 	meta := cached{Key: state.KindManifest.Key(s.opts.Node), ETag: status.ETag, Generation: status.Generation, Sum: sumOf(data)}
-	return replaceFile(s.paths.manifestMeta(), state.Encode(meta), true)
+	return host.ReplaceFile(s.paths.manifestMeta(), state.Encode(meta), true)
 }
 
 func sumOf(data []byte) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"stathub/agent/converge"
+	"stathub/agent/host"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -174,7 +175,7 @@ func write(path string, r *record) error {
 		return nil
 	}
 	scheduled := !r.Progress.Fired.IsZero() // a run must not begin again after the machine went down
-	return replaceFile(path, state.Encode(r), scheduled)
+	return host.ReplaceFile(path, state.Encode(r), scheduled)
 }
 
 // readRecords reads all records of this node, by instance ID. One that cannot be read is passed over with a warning:
