@@ -60,7 +60,7 @@ func TestDiskLimitOfEndlessFolders(t *testing.T) {
 		n.manifest(`{"apps":[{"app":{"name":"a","toProcess":"x","resAlloc":{"disk":"1GiB"}}}]}`)
 		n.wantRunning("n/a.0")
 		if err := os.MkdirAll(filepath.Join(n.dir, "work", "a.0", strings.Repeat("d/", 300)), 0o755); err != nil {
-			t.Skip(err) // names that long are no more here
+			t.Skip("this system has no paths that long:", err)
 		}
 		time.Sleep(2 * diskEvery)
 		n.settle()
