@@ -143,7 +143,7 @@ func (s *Supervisor) take(i *instance, id proc.Identity) {
 	case err != nil:
 		// It may well live: unsure means hands off.
 		s.log.Error("cannot watch a running instance; trying again", "instance", i.id, "pid", id.PID, "error", err)
-		s.unwatched[id] = i
+		s.unwatched[id], s.watchAt = i, time.Now().Add(watchEvery)
 	}
 	i.proc, i.lastPID, i.ended = id, id.PID, make(chan struct{})
 	i.have.Ended = nil
@@ -189,8 +189,12 @@ func (s *Supervisor) wasGone(i *instance, gone *proc.GoneError) {
 	s.exited(proc.Exited{ID: gone.ID, Exit: exit})
 }
 
+// watchEvery is how long to wait before a process that could not be watched is tried again.
+const watchEvery = time.Second
+
 // watchAgain tries once more to watch what could not be watched.
 func (s *Supervisor) watchAgain() {
+	s.watchAt = time.Now().Add(watchEvery)
 	for id, i := range s.unwatched {
 		err := s.opts.Runner.Adopt(id)
 		switch {

@@ -55,6 +55,7 @@ type Supervisor struct {
 	byProc    map[proc.Identity]*instance
 	early     map[proc.Identity]proc.Exit // exits that overtook the news of their start
 	unwatched map[proc.Identity]*instance // alive, but Adopt failed for now
+	watchAt   time.Time                   // when to try those again
 	outdated  map[string]bool             // apps whose artifacts changed, until all of it is done
 	renewAt   time.Time                   // when to go on with them; zero: something else tells
 	boundsDue bool                        // the bounds of the output are to be told again
@@ -161,10 +162,12 @@ func (s *Supervisor) step(stop <-chan struct{}) bool {
 	case f := <-s.events:
 		f()
 	case <-wake:
-		s.watchAgain()
 		s.convergeAll()
 	case <-stop:
 		return false
+	}
+	if len(s.unwatched) > 0 && !time.Now().Before(s.watchAt) {
+		s.watchAgain()
 	}
 	if len(s.outdated) > 0 {
 		s.renewAll()
@@ -183,7 +186,7 @@ func (s *Supervisor) nextWake() time.Time {
 		}
 	}
 	if len(s.unwatched) > 0 {
-		sooner(time.Now().Add(time.Second))
+		sooner(s.watchAt)
 	}
 	if !s.renewAt.IsZero() {
 		sooner(s.renewAt)
