@@ -39,7 +39,8 @@ type placeLock struct {
 
 // Place puts the files into dir, which must exist, under the last segment of their URI, with mode 0755 for scripts and
 // programs and 0644 for the rest, and unpacks archives there: .zip, .tar, .tar.gz, .tgz, .tar.xz, .txz, .tar.zst, .tzst.
-// Nothing outside dir is ever touched, whatever links lie in it. Each file appears whole: a new one replaces the name,
+// Nothing outside dir is ever touched, whatever links lie in it, and a link on the way to dir that is a user's leads nowhere
+// but to that user's own folders. Each file appears whole: a new one replaces the name,
 // and a process that runs the old one keeps it.
 //
 // What was placed before is replaced only when the artifact changed: a person's edit stays until then. Files of an older archive
@@ -50,11 +51,12 @@ func (c *Cache) Place(ctx context.Context, files []File, dir string) error {
 	if err != nil {
 		return state.Errorf(state.Internal, "", "cannot place artifacts: %w", err)
 	}
+	given := dir
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+		dir = real // one name for instances that share it
 	}
 	defer c.lockDir(dir)()
-	root, err := os.OpenRoot(dir)
+	root, err := openFolder(given)
 	if err != nil {
 		return state.Errorf(state.Unavailable, "", "cannot place artifacts: %w", err)
 	}
