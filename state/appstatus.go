@@ -3,6 +3,7 @@ package state
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // AppStatus is how an app is doing, as the API shows it beside the app.
@@ -17,7 +18,31 @@ type AppStatus struct {
 	Waiting   int         `json:"waiting,omitzero"`   // instances of a scheduled job between two runs
 	Completed int         `json:"completed,omitzero"` // instances that have done their work, and are not started again
 	Reasons   []AppReason `json:"reasons"`
+	Rollout   *Rollout    `json:"rollout,omitzero"` // how far the last change is; absent: there was none
 }
+
+// Rollout is how far the last change of an app has reached its instances. The counts are of placed instances on nodes that live.
+type Rollout struct {
+	State    RolloutState `json:"state"`
+	Revision int64        `json:"revision"`          // of the history; 0: not written yet
+	Old      int          `json:"old"`               // instances that the change has not reached
+	New      int          `json:"new"`               // instances that it has
+	Healthy  int          `json:"healthy"`           // of the new ones, those that have been healthy for long enough
+	Since    time.Time    `json:"since,omitzero"`    // when this master first saw the change
+	Instance string       `json:"instance,omitzero"` // InstanceID of the one that it waits for, or failed on
+	Reason   string       `json:"reason,omitzero"`   // why it waits, or why it was given up
+}
+
+// RolloutState sums up a Rollout.
+type RolloutState string
+
+// The states of a rollout.
+const (
+	RolloutGoing    RolloutState = "going"    // instances are being replaced
+	RolloutStalled  RolloutState = "stalled"  // no progress within the deadline; it goes on should the instance recover
+	RolloutReverted RolloutState = "reverted" // it was given up, and the last good revision is being put back, or is back
+	RolloutDone     RolloutState = "done"     // every instance has the change and is healthy
+)
 
 // AppReason is why an app is not as it should be.
 type AppReason struct {

@@ -40,12 +40,22 @@ func (l *Lease) check(c *checker) {
 	}
 }
 
-// Revision is a past app with its choreography (history/<app>/<revision>.json).
+// Revision is an app with its choreography as they were from At on (history/<app>/<revision>.json).
 type Revision struct {
-	Revision int64          `json:"revision"`
+	Revision int64            `json:"revision"`        // from 1
+	At       time.Time        `json:"at"`              // when a master first saw it
+	GoodAt   time.Time        `json:"goodAt,omitzero"` // when all its instances had been healthy for long enough; zero: never so far
+	Failed   *RevisionFailure `json:"failed,omitzero"` // why its rollout was given up
+	App      App              `json:"app"`
+	Choreo   *Choreo          `json:"choreo,omitzero"`
+	Extra    jsontext.Value   `json:",embed"`
+}
+
+// RevisionFailure is why the rollout of a revision was given up.
+type RevisionFailure struct {
 	At       time.Time      `json:"at"`
-	App      App            `json:"app"`
-	Choreo   *Choreo        `json:"choreo,omitzero"`
+	Instance string         `json:"instance"` // InstanceID of the one that did not become healthy
+	Reason   string         `json:"reason"`
 	Extra    jsontext.Value `json:",embed"`
 }
 

@@ -26,13 +26,51 @@ type Manifest struct {
 // ManifestEntry is one app of a manifest. It runs as long as app.start is true, which it is where an entry leaves it out;
 // with "start": false it runs nothing, and stays listed with its count.
 type ManifestEntry struct {
+	App          App        `json:"app"`
+	Count        int        `json:"count"` // instances on this node; left out: 1
+	Schedule     *Schedule  `json:"schedule,omitzero"`
+	RestartToken string     `json:"restartToken,omitzero"` // another value restarts the instances once
+	Previous     []Previous `json:"previous,omitzero"`     // what the last instances still are, while a rollout goes on
+
+	// DisconnectSeconds, when more than 0, has the agent stop the instances once it has been out of touch with the bucket
+	// for that long (choreography: "onDisconnect": "stop").
+	DisconnectSeconds float64 `json:"disconnectSeconds,omitzero"`
+
+	Owner string         `json:"owner,omitzero"` // OwnerMaster, or a person's entry: the master never changes it
+	Sum   string         `json:"sum,omitzero"`   // Digest as the master wrote it
+	Extra jsontext.Value `json:",embed"`
+}
+
+// Previous is what instances of an entry are that a rollout has not reached yet.
+type Previous struct {
 	App          App            `json:"app"`
-	Count        int            `json:"count"` // instances on this node; left out: 1
-	Schedule     *Schedule      `json:"schedule,omitzero"`
-	RestartToken string         `json:"restartToken,omitzero"` // another value restarts the instances once
-	Owner        string         `json:"owner,omitzero"`        // OwnerMaster, or a person's entry: the master never changes it
-	Sum          string         `json:"sum,omitzero"`          // Digest as the master wrote it
+	Count        int            `json:"count"`
+	RestartToken string         `json:"restartToken,omitzero"`
 	Extra        jsontext.Value `json:",embed"`
+}
+
+// UnmarshalJSONFrom decodes previous content over the defaults of an entry.
+func (p *Previous) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Previous
+	*p = Previous{Count: 1, App: App{Start: true}}
+	return decodeOver(dec, (*plain)(p))
+}
+
+// Of gives the entry as instance n has it: the first instances are as App says, and Previous has the last ones, in its
+// order. The result shares what it can with e and has no Previous.
+func (e *ManifestEntry) Of(n int) *ManifestEntry {
+	content := *e
+	content.Previous = nil
+	first := e.Count
+	for i := len(e.Previous) - 1; i >= 0; i-- {
+		p := &e.Previous[i]
+		if first -= p.Count; n >= first {
+			content.App, content.RestartToken = p.App, p.RestartToken
+			content.App.Start = e.App.Start
+			break
+		}
+	}
+	return &content
 }
 
 // Owners of a manifest entry. Any other value is a person's name and pins the entry as well.
@@ -114,6 +152,23 @@ func (m *Manifest) check(c *checker) {
 			ec.at("count").fail("makes more than 100000 processes of all apps together, which is too many for one node")
 		}
 		e.Schedule.check(ec.at("schedule"))
+		ec.at("disconnectSeconds").seconds(&e.DisconnectSeconds)
+		e.checkPrevious(ec)
+	}
+}
+
+func (e *ManifestEntry) checkPrevious(c *checker) {
+	left := e.Count
+	for i := range e.Previous {
+		p, pc := &e.Previous[i], c.at("previous", i)
+		p.App.check(pc.at("app"))
+		if p.App.Name != e.App.Name {
+			pc.at("app", "name").fail(fmt.Sprintf("must be the entry's app %q", e.App.Name))
+		}
+		if p.Count < 1 || p.Count > left {
+			pc.at("count").fail("must be a number of the entry's instances, 1 or more; together no more than it has")
+		}
+		left -= p.Count
 	}
 }
 
