@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"stathub/state"
@@ -12,11 +14,8 @@ func benchWorld(nodes, apps, scale int) *world {
 	for i := range nodes {
 		w.node(fmt.Sprintf("n%05d", i), "ssd")
 	}
-	found := map[string]bool{}
-	for id := range w.Nodes {
-		found[id] = true
-	}
-	w.Match = func(string) (map[string]bool, error) { return found, nil }
+	found := slices.Sorted(maps.Keys(w.Nodes))
+	w.Match = func(string) ([]string, error) { return found, nil }
 	for i := range apps {
 		a, _ := w.app(fmt.Sprintf("app%04d", i), scale, 8000+i)
 		a.Envs = map[string]string{"A": "1", "B": "2"}

@@ -122,7 +122,7 @@ func (w *world) live(id string) bool {
 
 func (w *world) matches(app, id string) bool {
 	found, _ := w.match(w.Choreos[app].Query)
-	return found[id]
+	return slices.Contains(found, id)
 }
 
 // mine counts the instances of the master's entries on nodes that it may write, of the nodes that ok names.

@@ -115,8 +115,8 @@ func (p *planner) matching(query string) match {
 	ids, err := p.in.Match(query)
 	m = match{ok: make([]bool, len(p.hosts)), err: err}
 	if err == nil {
-		for id, yes := range ids {
-			if i, known := p.index[id]; known && yes {
+		for _, id := range ids {
+			if i, known := p.index[id]; known && !m.ok[i] {
 				m.ok[i] = true
 				if p.hosts[i].record != nil {
 					m.count++

@@ -23,9 +23,10 @@ type Input struct {
 	Manifests map[string]Current       // by node; a node without a manifest has no member
 	Reports   map[string]*state.Report // by node
 
-	// Match gives the ids of the nodes that match a query. It is called once per distinct query of a plan. An error
-	// is a reason why an app stays as it is, never a stop.
-	Match func(query string) (map[string]bool, error)
+	// Match gives the ids of the nodes that match a query, in any order. It is called once per distinct query of a plan.
+	// Nothing changes the slice afterwards; the very same slice means the very same answer. An error is a reason why an
+	// app stays as it is, never a stop.
+	Match func(query string) ([]string, error)
 
 	// Frozen, when not empty, says why nobody is moved off a node that is down (law 7).
 	Frozen string

@@ -29,13 +29,15 @@ func newWorld(nodes ...string) *world {
 }
 
 // match knows "*", "tag" and the query that fails.
-func (w *world) match(query string) (map[string]bool, error) {
+func (w *world) match(query string) ([]string, error) {
 	if query == "fails" {
 		return nil, errors.New("the index is not built yet")
 	}
-	found := map[string]bool{}
+	var found []string
 	for id, n := range w.Nodes {
-		found[id] = query == "*" || slices.Contains(n.Tags, query)
+		if query == "*" || slices.Contains(n.Tags, query) {
+			found = append(found, id)
+		}
 	}
 	return found, nil
 }

@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"stathub/scheduler"
@@ -14,7 +16,10 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	writer, term := c.office()
 	in := scheduler.Input{
 		Now: time.Now().UTC().Truncate(time.Millisecond), Writer: writer, Term: term,
-		Match: func(query string) (map[string]bool, error) { return c.index.Match(ctx, query) },
+		Match: func(query string) ([]string, error) {
+			found, err := c.index.Match(ctx, query)
+			return slices.Collect(maps.Keys(found)), err
+		},
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
