@@ -17,8 +17,8 @@ func compile(q query.Query) blevequery.Query {
 		return term(exists, q.Field)
 	case *query.Term:
 		return compileTerm(q)
-	case *query.Prefix:
-		return compilePrefix(q)
+	case *query.Wildcard:
+		return compileWildcard(q)
 	case *query.Bool:
 		return compileBool(q)
 	default:
@@ -52,8 +52,9 @@ func compileTerm(t *query.Term) blevequery.Query {
 	return blevequery.NewDisjunctionQuery(alternatives)
 }
 
-func compilePrefix(p *query.Prefix) blevequery.Query {
-	lower := strings.ToLower(p.Text)
+// compileWildcard knows patterns that are a text with a star behind it.
+func compileWildcard(p *query.Wildcard) blevequery.Query {
+	lower := strings.ToLower(unescape.Replace(strings.TrimSuffix(p.Pattern, "*")))
 	var alternatives []blevequery.Query
 	for _, aspect := range []string{whole, words, text} {
 		q := blevequery.NewPrefixQuery(lower)
@@ -62,6 +63,8 @@ func compilePrefix(p *query.Prefix) blevequery.Query {
 	}
 	return blevequery.NewDisjunctionQuery(alternatives)
 }
+
+var unescape = strings.NewReplacer(`\\`, `\`, `\*`, `*`, `\?`, `?`)
 
 // compileBool leaves Should clauses out beside Must clauses: they would change the score only, and there is none.
 func compileBool(b *query.Bool) blevequery.Query {

@@ -27,8 +27,8 @@ func modelMatch(n *state.Node, q query.Query) bool {
 		return anyLeaf(n, q.Field, func(leaf) bool { return true })
 	case *query.Term:
 		return anyLeaf(n, q.Field, func(l leaf) bool { return modelTerm(l, q.Text) })
-	case *query.Prefix:
-		return anyLeaf(n, q.Field, func(l leaf) bool { return modelPrefix(l, strings.ToLower(q.Text)) })
+	case *query.Wildcard:
+		return anyLeaf(n, q.Field, func(l leaf) bool { return modelPrefix(l, strings.ToLower(strings.TrimSuffix(q.Pattern, "*"))) })
 	case *query.Bool:
 		return modelBool(n, q)
 	}
@@ -162,7 +162,7 @@ func drawQuery(t *rapid.T, depth int) query.Query {
 		return &query.Term{Field: field, Text: value, Quoted: value == "" || rapid.Bool().Draw(t, "quoted")}
 	case 2:
 		runes := []rune(value + "d")
-		return &query.Prefix{Field: field, Text: string(runes[:rapid.IntRange(1, len(runes)).Draw(t, "length")])}
+		return &query.Wildcard{Field: field, Pattern: string(runes[:rapid.IntRange(1, len(runes)).Draw(t, "length")]) + "*"}
 	case 3:
 		if field == "" {
 			return query.All{}

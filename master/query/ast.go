@@ -2,12 +2,10 @@
 // syntax only; what a query finds is decided by whoever evaluates the tree.
 package query
 
-import (
-	"strings"
-)
+import "strings"
 
-// Query is a node of the tree: All, Exists, *Term, *Prefix or *Bool. String prints it in the language; parsing that gives an
-// equal tree.
+// Query is a node of the tree: All, Exists, *Term, *Wildcard, *Regexp, *Fuzzy, *Range or *Bool. String prints it in the
+// language; parsing that gives an equal tree. A Field that is empty is any field.
 type Query interface {
 	String() string
 	print(b *strings.Builder, inner bool)
@@ -16,20 +14,50 @@ type Query interface {
 // All is every document: "*", "*:*" or nothing at all.
 type All struct{}
 
-// Exists is a document with at least one value at Field: "field:*".
+// Exists is a document with at least one value at Field: "_exists_:field", "field:*" or "field:[* TO *]".
 type Exists struct{ Field string }
 
 // Term is a word or, where Text has several words, these words adjacent and in order. It may also be the whole value.
 type Term struct {
-	Field  string // empty: any field
+	Field  string
 	Text   string // escapes resolved
-	Quoted bool   // it was written in quotes; the meaning is the same
+	Quoted bool   // it was written in quotes
+	Slop   int    // of a quoted one: the words may stand this many positions further apart, 0 to MaxSlop
 }
 
-// Prefix is the beginning of a word or of a whole value: "app*".
-type Prefix struct {
-	Field string // empty: any field
+// Wildcard is a pattern for an entire word or an entire whole value: "app*", "*-07", "web-?".
+type Wildcard struct {
+	Field   string
+	Pattern string // '*' is any run and '?' one character; a backslash stands before a '*', '?' or backslash that is meant itself
+}
+
+// Regexp is a regular expression for an entire word or an entire whole value: "/web-[0-9]+/".
+type Regexp struct {
+	Field   string
+	Pattern string // as between the slashes, with \/ resolved; in the syntax of regexp/syntax, without anchors and flags
+}
+
+// Fuzzy is a text that is nearly a word or a whole value: "servr~".
+type Fuzzy struct {
+	Field string
 	Text  string // never empty; escapes resolved
+	Edits int    // insertions, deletions, changes and swaps of neighbours at most, 0 to MaxEdits; Auto: by the length of Text
+}
+
+// Auto is the number of edits of a fuzzy term that gives none: 0 up to 2 characters, 1 up to 5, else 2.
+const Auto = -1
+
+// Range is the values between two bounds, of which one at least is a value: "[a TO b]", "{a TO b}", ">=8".
+type Range struct {
+	Field    string
+	From, To Bound
+}
+
+// Bound is an end of a range.
+type Bound struct {
+	Text      string // escapes resolved; empty if Unbounded
+	Inclusive bool   // the value itself is in the range; false if Unbounded
+	Unbounded bool   // there is no end: "*"
 }
 
 // Bool combines clauses in the way of classic Lucene: a document must match every Must clause and no MustNot clause
@@ -52,79 +80,42 @@ const (
 	MustNot
 )
 
-func (q All) String() string     { return text(q) }
-func (q Exists) String() string  { return text(q) }
-func (q *Term) String() string   { return text(q) }
-func (q *Prefix) String() string { return text(q) }
-func (q *Bool) String() string   { return text(q) }
-
-func text(q Query) string {
-	var b strings.Builder
-	q.print(&b, false)
-	return b.String()
-}
-
-func (q All) print(b *strings.Builder, _ bool) { b.WriteString("*") }
-
-func (q Exists) print(b *strings.Builder, _ bool) {
-	printField(b, q.Field)
-	b.WriteByte('*')
-}
-
-func (q *Term) print(b *strings.Builder, _ bool) {
-	printField(b, q.Field)
-	if !q.Quoted {
-		b.WriteString(escape(q.Text))
-		return
-	}
-	b.WriteByte('"')
-	for _, r := range q.Text {
-		if r == '"' || r == '\\' {
-			b.WriteByte('\\')
+// Walk calls visit for q and everything inside it, in the order of the text.
+func Walk(q Query, visit func(Query)) {
+	visit(q)
+	if b, ok := q.(*Bool); ok {
+		for _, c := range b.Clauses {
+			Walk(c.Query, visit)
 		}
-		b.WriteRune(r)
 	}
-	b.WriteByte('"')
 }
 
-func (q *Prefix) print(b *strings.Builder, _ bool) {
-	printField(b, q.Field)
-	b.WriteString(escape(q.Text))
-	b.WriteByte('*')
-}
-
-// print writes every occurrence out, so that no operator is needed between the clauses.
-func (q *Bool) print(b *strings.Builder, inner bool) {
-	if inner {
-		b.WriteByte('(')
-		defer b.WriteByte(')')
-	}
-	for i, c := range q.Clauses {
-		if i > 0 {
-			b.WriteByte(' ')
+// Fields gives the fields that a query names, each once, in the order of the text.
+func Fields(q Query) []string {
+	var all []string
+	seen := map[string]bool{"": true}
+	Walk(q, func(q Query) {
+		if f := fieldOf(q); !seen[f] {
+			all, seen[f] = append(all, f), true
 		}
-		b.WriteString([...]string{Should: "", Must: "+", MustNot: "-"}[c.Occur])
-		c.Query.print(b, true)
-	}
+	})
+	return all
 }
 
-func printField(b *strings.Builder, field string) {
-	if field != "" {
-		b.WriteString(escape(field))
-		b.WriteByte(':')
+func fieldOf(q Query) string {
+	switch q := q.(type) {
+	case Exists:
+		return q.Field
+	case *Term:
+		return q.Field
+	case *Wildcard:
+		return q.Field
+	case *Regexp:
+		return q.Field
+	case *Fuzzy:
+		return q.Field
+	case *Range:
+		return q.Field
 	}
-}
-
-// escape writes s so that it reads back as one word.
-func escape(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if special(r) || blank(r) || r == '\\' || i == 0 && strings.ContainsRune("+-<>/", r) {
-			b.WriteByte('\\')
-		} else if i == 0 && operator(s) != word {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	return ""
 }

@@ -12,7 +12,11 @@ import (
 const (
 	MaxLength = 16 << 10 // characters
 	MaxDepth  = 100      // groups within groups
+	MaxEdits  = 2        // of a fuzzy term, as in Lucene
+	MaxSlop   = 1000     // positions
 )
+
+var wildcardEscape = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
@@ -240,7 +244,7 @@ func (p *parser) value(field string, t token) (Query, *Error) {
 	case len(t.wild) > 1 || t.wild[0] != len(runes)-1 || runes[t.wild[0]] != '*':
 		return nil, p.lex.unknown(t.column-1, "wildcards other than one * at the end of a word", `a word, a prefix such as app*, or the character as \* or \?`)
 	case len(runes) > 1:
-		return &Prefix{Field: field, Text: string(runes[:len(runes)-1])}, nil
+		return &Wildcard{Field: field, Pattern: wildcardEscape.Replace(string(runes[:len(runes)-1])) + "*"}, nil
 	case field == "":
 		return All{}, nil
 	default:
