@@ -98,9 +98,9 @@ type Note struct {
 
 // The kinds of notes.
 const (
-	NoteKept       = "kept"        // an entry stays though its app document is missing or broken
-	NoteHandEdited = "hand-edited" // a master's entry was edited and is now the person's
-	NoteHeld       = "held"        // no manifest is written for this node
+	NoteKept       = "entry.kept"        // an entry stays though its app document is missing or broken
+	NoteHandEdited = "entry.hand-edited" // a master's entry was edited and is now the person's
+	NoteHeld       = "manifest.held"     // no manifest is written for this node
 )
 
 // NodeVerdict says what one node has to do with an app.

@@ -1,4 +1,7 @@
+// Package events lists what an agent tells. How it gets into the bucket is package eventlog's.
 package events
+
+import "stathub/state/eventlog"
 
 // The kinds of events that an agent tells. Those of an instance name it.
 const (
@@ -32,7 +35,7 @@ const (
 	StoreLost  = "store.lost"  // the bucket does not answer
 	StoreBack  = "store.back"  // it does again
 	DiskFailed = "disk.failed" // the store directory cannot be written: full, read-only, broken
-	EventsLost = "events.lost" // events were dropped, as there were too many to keep
+	EventsLost = eventlog.Lost // events were dropped, as there were too many to keep
 )
 
 // Bad reports whether a kind is one that somebody should look at.

@@ -15,9 +15,11 @@ import (
 	"stathub/agent/converge"
 	"stathub/agent/crash"
 	"stathub/agent/events"
+	"stathub/agent/host"
 	"stathub/agent/logs"
 	"stathub/agent/proc"
 	"stathub/state"
+	"stathub/state/eventlog"
 )
 
 // Supervisor supervises one node. Make it with New; Run runs it once. The other methods are safe for concurrent use at
@@ -31,7 +33,7 @@ type Supervisor struct {
 	usage *sampler
 	disk  *diskUse
 	logs  *logs.Keeper
-	told  *events.Log
+	told  *eventlog.Log
 
 	crashes *crash.Keeper
 
@@ -75,7 +77,10 @@ func New(o Options) *Supervisor {
 		o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
 	})
 	keeper.Told = o.LogsTold
-	told := events.New(events.Options{Node: o.Node, Dir: p.events(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter})
+	told := eventlog.New(eventlog.Options{
+		Writer: o.Node, Node: o.Node, Dir: p.events(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter,
+		Replace: func(path string, data []byte) error { return host.ReplaceFile(path, data, true) },
+	})
 	return &Supervisor{
 		logs: keeper, told: told,
 		crashes: crash.New(crash.Options{Node: o.Node, Dir: p.crashes(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter}),

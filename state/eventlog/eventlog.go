@@ -1,10 +1,11 @@
-// Package events keeps what happens on a node until it is in the bucket, and the latest of it for a look.
+// Package eventlog keeps the events of one writer, an agent or a master, until they are in the bucket, and the latest of
+// them for a look.
 //
-// Events are appended to a spool on disk, so that they outlive the agent, and sent in batches: one document for some
+// Events are appended to a spool on disk, so that they outlive the writer, and sent in batches: one document for some
 // seconds of them. A batch is named after its first event and created only if it is not there, so a batch whose answer
-// was lost, or whose agent died, is found again instead of being written twice. While the bucket is away events are kept
+// was lost, or whose writer died, is found again instead of being written twice. While the bucket is away events are kept
 // up to a bound; without a disk they are kept in memory.
-package events
+package eventlog
 
 import (
 	"context"
@@ -18,18 +19,22 @@ import (
 	"stathub/state"
 )
 
-// Options say whose events they are, and where they go. Node is needed; zero values of the others stand for the defaults
-// given. The Log closes none of them.
+// Options say whose events they are, and where they go. Writer is needed; zero values of the others stand for the
+// defaults given. The Log closes none of them.
 type Options struct {
-	Node     string         // a name that state.CheckName accepts
+	Writer   string         // a name that state.CheckName accepts
+	Node     string         // that all events are of; "": each says its own, or none
 	Dir      string         // of the spool, absolute; nobody else writes there; "": events are kept in memory
 	Store    state.Store    // nil: events are sent nowhere
 	Log      *slog.Logger   // default slog.Default()
 	Deadline time.Duration  // of each request to the store; default 30 s
-	Jitter   func() float64 // 0 to 1, spreads writes of many nodes; default random
+	Jitter   func() float64 // 0 to 1, spreads writes of many writers; default random
+
+	// Replace writes a file of the spool whole and durably: a reader finds the old or the new content. Needed with Dir.
+	Replace func(path string, data []byte) error
 }
 
-// Log takes the events of one node. Make it with New; Run runs it once. The methods are safe for concurrent use.
+// Log takes the events of one writer. Make it with New; Run runs it once. The methods are safe for concurrent use.
 type Log struct {
 	opts  Options
 	spool spool
@@ -39,7 +44,7 @@ type Log struct {
 	back      chan struct{} // holds one: the bucket answers again
 
 	mu     sync.Mutex
-	loaded bool          // what an earlier agent left is in the queue
+	loaded bool          // what an earlier process left is in the queue
 	fresh  []state.Event // not yet in the queue, without an ID
 	ids    ids
 	queue  queue
@@ -60,7 +65,7 @@ func New(o Options) *Log {
 		o.Jitter = rand.Float64
 	}
 	return &Log{
-		opts: o, spool: spool{dir: o.Dir}, folds: folds{of: map[topic]*fold{}},
+		opts: o, spool: spool{dir: o.Dir, write: o.Replace}, folds: folds{of: map[topic]*fold{}},
 		added: make(chan struct{}, 1), unspooled: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }
@@ -71,12 +76,15 @@ const maxMessage = 4 << 10
 // maxFresh is how many events may wait for the goroutine that puts them into the queue.
 const maxFresh = 256
 
-// Add notes an event of this node, of which the caller gives Kind, Message and, for one of an instance, App and Instance.
-// It waits for no disk and no network. It is false when the event is not told by itself: it repeats what was told
-// several times of late, and counts in an event that sums up.
+// Add notes an event, of which the caller gives Kind, Message, and what it is about: App, Instance, and Node where
+// Options do not say. It waits for no disk and no network. It is false when the event is not told by itself: it repeats
+// what was told several times of late, and counts in an event that sums up.
 func (l *Log) Add(e state.Event) bool {
 	now := time.Now()
-	e.At, e.Writer, e.Node, e.Message = now.UTC().Truncate(time.Millisecond), l.opts.Node, l.opts.Node, cut(e.Message)
+	e.At, e.Writer, e.Message = now.UTC().Truncate(time.Millisecond), l.opts.Writer, cut(e.Message)
+	if l.opts.Node != "" {
+		e.Node = l.opts.Node
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.folds.tell(e, now) {
@@ -99,7 +107,7 @@ func (l *Log) add(e state.Event, now time.Time) {
 	signal(l.unspooled)
 }
 
-// absorb puts what is fresh into the queue. Events get their IDs there, after those of an earlier agent.
+// absorb puts what is fresh into the queue. Events get their IDs there, after those of an earlier process.
 func (l *Log) absorb() {
 	if !l.loaded {
 		l.fresh = l.fresh[max(0, len(l.fresh)-maxEvents):]
@@ -132,7 +140,7 @@ func (l *Log) Recent(limit int) []state.Event {
 // Back tells that the bucket answers: what waits for it is tried soon.
 func (l *Log) Back() { signal(l.back) }
 
-// Run reads what an earlier agent left, and then spools and sends until ctx ends.
+// Run reads what an earlier process left, and then spools and sends until ctx ends.
 func (l *Log) Run(ctx context.Context) {
 	l.load()
 	var both sync.WaitGroup

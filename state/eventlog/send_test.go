@@ -1,4 +1,4 @@
-package events
+package eventlog
 
 import (
 	"context"
@@ -94,11 +94,11 @@ func TestCrashLoop(t *testing.T) {
 		store := memstore.New()
 		l, stop := running(t, store)
 		for range 36_000 { // ten times a second for an hour
-			l.Add(state.Event{Kind: InstanceExit, App: "a", Instance: "n/a.0", Message: "exit code 1"})
+			l.Add(state.Event{Kind: exited, App: "a", Instance: "n/a.0", Message: "exit code 1"})
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()
-		l.Add(state.Event{Kind: InstanceExit, App: "a", Instance: "n/a.1", Message: "exit code 2"})
+		l.Add(state.Event{Kind: exited, App: "a", Instance: "n/a.1", Message: "exit code 2"})
 		stop()
 		l.End(t.Context())
 		all, documents := stored(t, store)
@@ -126,7 +126,7 @@ func TestFoldEnds(t *testing.T) {
 		store := memstore.New()
 		l, stop := running(t, store)
 		defer stop()
-		event := state.Event{Kind: InstanceExit, App: "a", Instance: "n/a.0", Message: "exit code 1"}
+		event := state.Event{Kind: exited, App: "a", Instance: "n/a.0", Message: "exit code 1"}
 		for range 5 {
 			l.Add(event)
 		}

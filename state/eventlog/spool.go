@@ -1,4 +1,4 @@
-package events
+package eventlog
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"stathub/agent/host"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -19,7 +18,8 @@ import (
 // in the bucket. Lines are only ever appended, until the file is written anew without what nobody needs.
 type spool struct {
 	dir    string
-	size   int64 // of the file as this agent knows it
+	write  func(path string, data []byte) error
+	size   int64 // of the file as this process knows it
 	broken bool  // it is to be written anew
 	spooled
 }
@@ -75,7 +75,7 @@ func replay(data []byte) (q queue, whole bool) {
 		} else if l.Sent == "" {
 			last = l.ID
 			q.push(l.ID, bytes.Clone(line))
-			if l.Kind == EventsLost {
+			if l.Kind == Lost {
 				q.entries[len(q.entries)-1].lost = max(1, l.Count)
 			}
 			q.acknowledge(q.acked)
@@ -84,7 +84,7 @@ func replay(data []byte) (q queue, whole bool) {
 	return q, whole
 }
 
-// load takes over what an earlier agent left.
+// load takes over what an earlier process left.
 func (l *Log) load() {
 	var q queue
 	whole := true
@@ -94,7 +94,7 @@ func (l *Log) load() {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		whole = false
-		l.opts.Log.Warn("cannot read the events that an earlier agent kept; starting without them", "error", err)
+		l.opts.Log.Warn("cannot read the events that an earlier process kept; starting without them", "error", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -222,7 +222,7 @@ func sentLine(acked string) []byte {
 
 func sentPrefix() []byte { return []byte(`{"sent":`) }
 
-// append adds lines to the file. It is false when the file is not the one that this agent knows: somebody wiped the disk.
+// append adds lines to the file. It is false when the file is not the one that this process knows: somebody wiped the disk.
 func (s *spool) append(lines []byte) (bool, error) {
 	f, err := os.OpenFile(s.path(), os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -251,7 +251,7 @@ func (s *spool) replace(data []byte) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
-	if err := host.ReplaceFile(s.path(), data, true); err != nil {
+	if err := s.write(s.path(), data); err != nil {
 		return err
 	}
 	s.size = int64(len(data))

@@ -1,4 +1,4 @@
-package events
+package eventlog
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func (p *pace) answered(now time.Time, jitter float64) {
 func (l *Log) keepSent(ctx context.Context) {
 	var p pace
 	failing := ""
-	p.not = time.Now().Add(time.Duration(float64(sendPatience) * l.opts.Jitter())) // what an earlier agent left
+	p.not = time.Now().Add(time.Duration(float64(sendPatience) * l.opts.Jitter())) // what an earlier process left
 	for {
 		if !l.await(ctx, &p) {
 			return
@@ -171,7 +171,7 @@ func (l *Log) settle(last string) {
 func (l *Log) put(ctx context.Context, batch []entry) (last string, err error) {
 	first, _ := parseULID(batch[0].id)
 	last = batch[len(batch)-1].id
-	key := state.EventKey(first.time(), l.opts.Node, batch[0].id)
+	key := state.EventKey(first.time(), l.opts.Writer, batch[0].id)
 	_, err = state.Write(ctx, l.opts.Store, key, join(batch), state.Condition{IfAbsent: true})
 	if state.CodeOf(err) != state.Exists {
 		return last, err

@@ -1,10 +1,11 @@
-package events
+package eventlog
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +17,13 @@ import (
 // newLog makes a Log of node n that says nothing.
 func newLog(dir string, store state.Store) *Log {
 	return New(Options{
-		Node: "n", Dir: dir, Store: store, Jitter: func() float64 { return 0.5 }, Log: slog.New(slog.DiscardHandler),
+		Writer: "n", Node: "n", Dir: dir, Store: store, Replace: replaceFile, Jitter: func() float64 { return 0.5 }, Log: slog.New(slog.DiscardHandler),
 	})
 }
+
+func replaceFile(path string, data []byte) error { return os.WriteFile(path, data, 0o600) }
+
+const exited = "instance.exit"
 
 // stored gives the events in a bucket in the order of the keys, and how many documents there are.
 func stored(t interface {
@@ -61,7 +66,7 @@ func numbered(l *Log, from, to int) {
 	}
 }
 
-func TestSpoolOutlivesTheAgent(t *testing.T) {
+func TestSpoolOutlivesTheWriter(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "events")
 	l := newLog(dir, nil)
 	l.load()
@@ -182,7 +187,7 @@ func TestTooMany(t *testing.T) {
 	all, documents := stored(t, store)
 	kept, lost, marks := 0, 0, 0
 	for _, e := range all {
-		if e.Kind == EventsLost {
+		if e.Kind == Lost {
 			lost, marks = lost+e.Count, marks+1
 		} else {
 			kept++

@@ -1,4 +1,4 @@
-package events
+package eventlog
 
 import (
 	"bytes"
@@ -79,6 +79,9 @@ func (q *queue) drop(events, size int) {
 	q.entries, q.dropped = slices.Replace(q.entries, gap, end, mark), true
 }
 
+// Lost is the kind of the event that stands for those that were dropped.
+const Lost = "events.lost"
+
 // lostEvent takes the place of the last of the events that were dropped.
 func lostEvent(last entry, count int) entry {
 	e, err := state.Decode[state.Event]("", last.line)
@@ -86,8 +89,8 @@ func lostEvent(last entry, count int) entry {
 		e = &state.Event{ID: last.id}
 	}
 	e = &state.Event{
-		ID: last.id, At: e.At, Writer: e.Writer, Node: e.Node, Kind: EventsLost, Count: count,
-		Message: fmt.Sprintf("%d events were dropped here: the bucket was out of reach, and the agent keeps only so many", count),
+		ID: last.id, At: e.At, Writer: e.Writer, Node: e.Node, Kind: Lost, Count: count,
+		Message: fmt.Sprintf("%d events were dropped here: the bucket was out of reach, and only so many are kept", count),
 	}
 	return entry{id: last.id, line: state.EncodeLine(e), lost: count}
 }

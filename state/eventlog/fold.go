@@ -1,4 +1,4 @@
-package events
+package eventlog
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"stathub/state"
 )
 
-// foldAfter events of one kind of one instance within foldWindow are told by themselves. The others are counted, and told
+// foldAfter events of one kind on one subject within foldWindow are told by themselves. The others are counted, and told
 // by one event at the end of the window: an instance that crashes once a second must not fill the bucket.
 const (
 	foldAfter  = 3
@@ -18,7 +18,7 @@ const (
 )
 
 // topic is what repeats itself.
-type topic struct{ kind, app, instance string }
+type topic struct{ kind, node, app, instance string }
 
 // fold counts the events of a topic in one window.
 type fold struct {
@@ -36,7 +36,7 @@ type folds struct {
 
 // tell reports whether an event is told by itself. Else it is counted.
 func (f *folds) tell(e state.Event, now time.Time) bool {
-	t := topic{e.Kind, e.App, e.Instance}
+	t := topic{e.Kind, e.Node, e.App, e.Instance}
 	of := f.of[t]
 	if of == nil || of.folded == 0 && !now.Before(of.end()) {
 		of = f.open(t, now, 0)
@@ -86,7 +86,7 @@ func (f *folds) sums(now time.Time, all bool) []state.Event {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}
-		return strings.Compare(a.Instance+a.Kind, b.Instance+b.Kind)
+		return strings.Compare(a.Node+a.App+a.Instance+a.Kind, b.Node+b.App+b.Instance+b.Kind)
 	})
 	return sums
 }
