@@ -14,6 +14,7 @@ import (
 	"stathub/master/index"
 	"stathub/scheduler"
 	"stathub/state"
+	"stathub/state/eventlog"
 )
 
 // Limits of a store call. Every call has one, so that an outage is noticed.
@@ -54,6 +55,7 @@ type Controller struct {
 	log   *slog.Logger
 	opts  Options
 	said  said
+	told  *eventlog.Log
 	locks locks
 	poke  chan struct{} // something is to be looked at or decided
 
@@ -98,6 +100,7 @@ func New(opts Options) *Controller {
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
 		said:  said{log: opts.Log, now: map[string]string{}},
+		told:  eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
 		locks: locks{seed: maphash.MakeSeed()},
 		poke:  make(chan struct{}, 1), replanned: make(chan struct{}),
 		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll),
@@ -130,6 +133,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.passGate(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	defer c.tellEvents(ctx)()
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
 	for _, kind := range kinds {

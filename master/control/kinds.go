@@ -1,0 +1,45 @@
+package control
+
+// The kinds of events that a master tells, apart from those of scheduler.Note. One that is about a node or an app names it.
+const (
+	MasterStart = "master.start" // it decides from now on
+	MasterStop  = "master.stop"  // it ends by itself; a master that is killed says nothing
+
+	NodeJoined    = "node.joined"    // it has a record from now on
+	NodeDown      = "node.down"      // it was silent for too long
+	NodeUp        = "node.up"        // it is heard of again
+	NodeForgotten = "node.forgotten" // its documents are deleted
+	NodeDrain     = "node.drain"     // what the master runs on it is to move away
+	NodeUndrain   = "node.undrain"   // it may be placed on again
+
+	ScheduleFrozen   = "schedule.frozen"   // so many nodes fell silent together that nothing is moved off them (law 7)
+	ScheduleUnfrozen = "schedule.unfrozen" // that is over
+
+	AppCreated   = "app.created"
+	AppChanged   = "app.changed"
+	AppDeleted   = "app.deleted" // asked for; its document goes once no manifest lists it
+	AppStarted   = "app.started"
+	AppStopped   = "app.stopped"
+	AppRestarted = "app.restarted"
+	AppScaled    = "app.scaled"
+	AppChoreo    = "app.choreo" // where it is to run, or how, was changed
+
+	AppPlaced  = "app.placed"  // instances are to run on nodes
+	AppMoved   = "app.moved"   // instances are to run on other nodes than before
+	AppRemoved = "app.removed" // instances are to run no more
+
+	EntryReleased = "entry.released" // a person's entry of a manifest is the master's now
+
+	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
+	DocumentReadable   = "document.readable"   // it can be read again, or is gone
+)
+
+// bad reports whether a kind is one that somebody should look at.
+func bad(kind string) bool {
+	switch kind {
+	case NodeDown, ScheduleFrozen, DocumentUnreadable, "entry.kept", "entry.hand-edited", "manifest.held":
+		return true
+	default:
+		return false
+	}
+}
