@@ -63,10 +63,8 @@ func freePort(t *testing.T) int {
 // startMaster runs stathub-master as people do, and gives its URL.
 func startMaster(t *testing.T, args ...string) string {
 	t.Helper()
-	port := freePort(t)
-	harness.Start(t, nil, harness.Build(t, "./master/stathub-master"),
-		append([]string{"--server.port=" + strconv.Itoa(port), "--store.directory=" + t.TempDir()}, args...)...)
-	base := "http://127.0.0.1:" + strconv.Itoa(port)
+	p := harness.Start(t, nil, harness.Build(t, "./master/stathub-master"), append([]string{"--server.port=0", "--store.directory=" + t.TempDir()}, args...)...)
+	base := p.URL(t)
 	ready(t, base)
 	return base
 }
@@ -74,11 +72,9 @@ func startMaster(t *testing.T, args ...string) string {
 // startAgent runs stathub-agent as people do, and gives its URL. It stops its processes at the end of the test.
 func startAgent(t *testing.T, args ...string) string {
 	t.Helper()
-	port := freePort(t)
-	p := harness.Start(t, nil, harness.Build(t, "./agent/stathub-agent"),
-		append([]string{"--server.port=" + strconv.Itoa(port), "--stop.on.exit=true"}, args...)...)
+	p := harness.Start(t, nil, harness.Build(t, "./agent/stathub-agent"), append([]string{"--server.port=0", "--stop.on.exit=true"}, args...)...)
 	t.Cleanup(func() { p.Stop(t) })
-	base := "http://127.0.0.1:" + strconv.Itoa(port)
+	base := p.URL(t)
 	ready(t, base)
 	return base
 }

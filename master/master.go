@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays})
 		return nil
 	}
-	log.Info("master started", "address", "http://"+listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
+	log.Info("master started", "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
 	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err

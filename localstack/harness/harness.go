@@ -4,12 +4,14 @@ package harness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +108,22 @@ func (p *Program) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.out.String()
+}
+
+var listening = regexp.MustCompile(`listening=(\S+)`)
+
+// URL waits until a master or an agent says where it listens, and gives that. With --server.port=0 that is a port that
+// nobody else can take.
+func (p *Program) URL(t testing.TB) string {
+	t.Helper()
+	var found []string
+	Within(t, 30*time.Second, func() error {
+		if found = listening.FindStringSubmatch(p.Output()); found == nil {
+			return errors.New("the program does not say where it listens")
+		}
+		return nil
+	})
+	return "http://" + found[1]
 }
 
 // Stop interrupts the program and waits for its end.
