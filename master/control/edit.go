@@ -60,6 +60,7 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 	if old.Err != nil {
 		old.Value = nil // of an older revision: no ground to decide on
 	}
+	before := shallow(old.Value)
 	next, err := do(old)
 	if errors.Is(err, state.ErrNoChange) {
 		f.apply(name, old)
@@ -79,8 +80,18 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 	}
 	doc := Doc[T]{Value: next, ETag: etag}
 	f.apply(name, doc)
+	c.tellEdit(before, next)
 	c.replan()
 	return doc, nil
+}
+
+// shallow copies what an edit may change in place; nil stays nil.
+func shallow[T any](doc *T) *T {
+	if doc == nil {
+		return nil
+	}
+	copied := *doc
+	return &copied
 }
 
 // open refuses edits before the store passed the gate: one that ignores conditions would lose them.

@@ -31,7 +31,7 @@ const (
 	EntryReleased = "entry.released" // a person's entry of a manifest is the master's now
 
 	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
-	DocumentReadable   = "document.readable"   // it can be read again, or is gone
+	DocumentReadable   = "document.readable"   // it can be read again
 )
 
 // bad reports whether a kind is one that somebody should look at.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 
 	"stathub/state"
 )
@@ -20,7 +21,9 @@ func (c *Controller) PutManifest(ctx context.Context, id string, cond state.Cond
 // ReleaseEntry hands a pinned entry of a manifest back to the master, which then makes of it what the app's documents
 // say. An entry that is the master's already stays as it is.
 func (c *Controller) ReleaseEntry(ctx context.Context, id, app string) (Doc[state.Manifest], error) {
-	return edit(ctx, c, c.manifests, id, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+	released := false
+	doc, err := edit(ctx, c, c.manifests, id, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+		released = false
 		m, err := present(state.KindManifest, id, old)
 		if err != nil {
 			return nil, err
@@ -32,7 +35,12 @@ func (c *Controller) ReleaseEntry(ctx context.Context, id, app string) (Doc[stat
 		case !e.Pinned():
 			return nil, state.ErrNoChange
 		}
-		e.Owner, e.Sum = state.OwnerMaster, e.Digest()
+		e.Owner, e.Sum, released = state.OwnerMaster, e.Digest(), true
 		return m, nil
 	})
+	if released && err == nil {
+		c.event(EntryReleased, state.Event{Node: id, App: app,
+			Message: fmt.Sprintf("the entry of app %s on node %s is handed back to the master", app, id)})
+	}
+	return doc, err
 }

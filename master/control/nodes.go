@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"stathub/state"
@@ -77,6 +78,7 @@ func (c *Controller) ForgetNode(ctx context.Context, id string) error {
 	c.vitals.forget(id)
 	delete(c.compared, id)
 	c.mu.Unlock()
+	c.event(NodeForgotten, state.Event{Node: id, Message: fmt.Sprintf("node %s is forgotten: its documents are deleted", id)})
 	c.reindex()
 	c.replan()
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"stathub/scheduler"
@@ -75,6 +76,8 @@ func (c *Controller) decide(ctx context.Context) {
 	for id := range plan.Manifests {
 		ids = append(ids, id)
 	}
+	var mu sync.Mutex
+	written := make(map[string]*state.Manifest, len(ids))
 	each(ids, func(id string) {
 		m := plan.Manifests[id]
 		if err := write(ctx, c, c.manifests, id, m, etags[id]); err != nil {
@@ -83,15 +86,21 @@ func (c *Controller) decide(ctx context.Context) {
 		}
 		c.written(state.KindManifest, id)
 		c.log.Info("manifest written", "node", id, "generation", m.Generation, "apps", len(m.Apps))
+		mu.Lock()
+		defer mu.Unlock()
+		written[id] = m
 	})
+	for _, m := range moves(in.Manifests, written) {
+		c.event(m.event(in.Nodes))
+	}
 }
 
-// tellNotes logs what the plan before did not say.
+// tellNotes tells what the plan before did not say.
 func (c *Controller) tellNotes(notes []scheduler.Note) {
 	now := make(map[scheduler.Note]bool, len(notes))
 	for _, n := range notes {
 		if now[n] = true; !c.notes[n] {
-			c.log.Warn(n.Message, "kind", n.Kind, "node", n.Node, "app", n.App)
+			c.event(n.Kind, state.Event{Node: n.Node, App: n.App, Message: n.Message})
 		}
 	}
 	c.notes = now

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"stathub/state"
@@ -66,9 +67,10 @@ type recordBasis struct {
 }
 
 type recordWrite struct {
-	id   string
-	next *state.Node
-	old  state.ETag
+	id     string
+	next   *state.Node
+	old    state.ETag
+	before *state.Node // what old says; nil: there is no record
 }
 
 // keepRecords writes the node records that the reports and the judgement changed. An unreadable record is left alone:
@@ -81,6 +83,7 @@ func (c *Controller) keepRecords(ctx context.Context) {
 			return
 		}
 		c.written(state.KindNode, w.id)
+		c.tellRecord(w.before, w.next)
 		c.replan()
 	})
 }
@@ -107,7 +110,7 @@ func (c *Controller) dueRecords() []recordWrite {
 			return
 		}
 		if next := nextRecord(id, doc.Value, report.Value, c.manifests.docs[id].Value, now, seen); next != nil {
-			writes = append(writes, recordWrite{id, next, doc.ETag})
+			writes = append(writes, recordWrite{id, next, doc.ETag, doc.Value})
 			return
 		}
 		c.compared[id] = basis
@@ -121,6 +124,26 @@ func (c *Controller) dueRecords() []recordWrite {
 		}
 	}
 	return writes
+}
+
+// tellRecord tells what became of a node: whoever writes that into its record tells it, once.
+func (c *Controller) tellRecord(old, now *state.Node) {
+	e := state.Event{Node: now.ID}
+	switch {
+	case old == nil || unjudged(old):
+		e.Message = fmt.Sprintf("node %s (%s) joined", now.ID, now.Hostname)
+		c.event(NodeJoined, e)
+	case now.State == state.NodeDown && old.State != state.NodeDown:
+		e.Message = fmt.Sprintf("node %s is down: nothing was heard of it for %s", now.ID, c.opts.NodeTimeout)
+		c.event(NodeDown, e)
+	case now.State != state.NodeDown && old.State == state.NodeDown:
+		e.Message = fmt.Sprintf("node %s is up again", now.ID)
+		c.event(NodeUp, e)
+	case now.State != old.State: // a person marked the record
+		marked := *now
+		marked.Drain = old.State == state.NodeDraining
+		c.tellEdit(&marked, now)
+	}
 }
 
 // node gives a node as it is now: the record, with the state and lastSeen that this master knows. The caller holds mu.

@@ -86,16 +86,28 @@ func tell[T any](c *Controller, f *folder[T], changed bool) {
 	for name, doc := range docs {
 		key := f.kind.Key(name)
 		if doc.Err != nil {
-			c.said.warn("read "+key, "a document cannot be read; nothing is stopped or changed because of it",
-				"key", key, "etag", doc.ETag, "error", doc.Err)
+			if c.said.differs("read "+key, "", doc.ETag, doc.Err) {
+				c.event(DocumentUnreadable, about(f.kind, name, doc.Err.Error()+"; nothing is stopped or changed because of it"))
+			}
 		} else if c.said.clear("read " + key) {
-			c.log.Info("the document can be read again", "key", key)
+			c.event(DocumentReadable, about(f.kind, name, key+" can be read again"))
 		}
 	}
 	c.said.retain("junk "+f.kind.Prefix(), func(key string) bool { return slices.Contains(junk, f.kind.Prefix()+key) })
 	for _, key := range junk {
 		c.said.warn("junk "+key, "this is no document of ours and is ignored", "key", key)
 	}
+}
+
+// about makes an event of a document of an app or a node.
+func about(kind state.Kind, name, message string) state.Event {
+	e := state.Event{Message: message}
+	if kind == state.KindApp || kind == state.KindChoreo {
+		e.App = name
+	} else {
+		e.Node = name
+	}
+	return e
 }
 
 // listen takes in the heartbeats, and with them who is alive.
@@ -139,22 +151,11 @@ func (c *Controller) observe(now time.Time) (changed bool) {
 	c.vitals.observe(now, c.beats, records)
 	after := c.vitals.frozen()
 	if after != "" && frozen == "" {
-		c.log.Warn("scheduling is frozen for silent nodes", "reason", after)
+		c.event(ScheduleFrozen, state.Event{Message: after})
 	} else if after == "" && frozen != "" {
-		c.log.Info("scheduling is no longer frozen")
+		c.event(ScheduleUnfrozen, state.Event{Message: "no longer are so many nodes silent together: instances are moved again"})
 	}
-	living := c.living()
-	for id := range living {
-		if !before[id] {
-			c.log.Info("node is up", "node", id)
-		}
-	}
-	for id := range before {
-		if !living[id] {
-			c.log.Warn("node is down", "node", id)
-		}
-	}
-	return after != frozen || !maps.Equal(before, living)
+	return after != frozen || !maps.Equal(before, c.living())
 }
 
 func (c *Controller) living() map[string]bool {

@@ -17,14 +17,19 @@ type said struct {
 
 // warn logs a warning unless the last one on this subject said the same.
 func (s *said) warn(subject, message string, attrs ...any) {
+	if s.differs(subject, message, attrs...) {
+		s.log.Warn(message, attrs...)
+	}
+}
+
+// differs begins or goes on with a subject without logging, and reports whether this was not what was said of it last.
+func (s *said) differs(subject, message string, attrs ...any) bool {
 	text := message + fmt.Sprintln(attrs...)
 	s.mu.Lock()
 	old := s.now[subject]
 	s.now[subject] = text
 	s.mu.Unlock()
-	if old != text {
-		s.log.Warn(message, attrs...)
-	}
+	return old != text
 }
 
 // clear ends a subject, and reports whether there was something to end.

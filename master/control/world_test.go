@@ -228,14 +228,6 @@ func (w *world) manifests() map[string]*state.Manifest {
 	return all
 }
 
-func total(counts map[string]int) int {
-	n := 0
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
-
 // wantPlaced fails unless an app has this many instances in the manifests, and all of them run.
 func (w *world) wantPlaced(app string, n int) {
 	w.t.Helper()
