@@ -9,15 +9,24 @@ import (
 	"stathub/state"
 )
 
-// App is what dependsOn needs to know of an app of the manifest. It is not changed once Link was called.
+// App is what dependsOn needs to know of an app of the manifest. It is not changed once Link was called. While a rollout
+// goes on there is one for each content that instances have, and one for the app as a whole.
 type App struct {
 	IDs     []string // its instances that are to run on this node
 	After   []string // the apps that it depends on
 	Checked bool     // it has health checks
 	Job     bool     // it is a scheduled job
+	Whole   *App     // the app with all its contents, of which this is one; nil: this is all of it
 
 	Needed bool   // set by Link: some app depends on it
 	Circle string // set by Link: not empty when it depends on itself by way of others: "a → b → a"
+}
+
+func (a *App) whole() *App {
+	if a.Whole != nil {
+		return a.Whole
+	}
+	return a
 }
 
 // SteadyRunning is how long an instance without health checks must have run before it counts as up: one that crashes at
@@ -119,8 +128,8 @@ func (g *gate) verdict(app *App) verdict {
 	v.note = strings.Join(notes, "; ")
 	if len(waits) > 0 {
 		v.wait = "waits " + strings.Join(waits, "; ")
-		if app.Circle != "" {
-			v.wait += "; dependsOn goes in a circle, " + app.Circle + ": break it"
+		if circle := app.whole().Circle; circle != "" {
+			v.wait += "; dependsOn goes in a circle, " + circle + ": break it"
 		}
 	}
 	if g.verdicts == nil {
@@ -159,7 +168,11 @@ func (g *gate) count(app *App) dependency {
 		d.word = "healthy"
 	}
 	for _, id := range app.IDs {
-		ready, soon := up(g.desired.Wants[id], g.observed[id], app.Checked, g.now)
+		want, checked := g.desired.Wants[id], app.Checked
+		if want != nil && want.App != nil {
+			checked = want.App.Checked
+		}
+		ready, soon := up(want, g.observed[id], checked, g.now)
 		if ready {
 			d.ready++
 		}

@@ -13,6 +13,7 @@ type Sibling struct {
 	Since    time.Time // when its process started
 	Outdated string    // not empty: what changed since then, for people; only of one that Renew may replace
 	Renewing bool      // it got something new, and has not come up well since
+	Checked  bool      // it has health checks
 }
 
 // Renewal is what to do for the instances of one app whose artifacts changed.
@@ -27,17 +28,17 @@ type Renewal struct {
 // goodStart is how long an instance without health checks must run before it counts as well.
 const goodStart = 10 * time.Second
 
-// Renew replaces outdated instances one at a time, and the next only after the one before is well: healthy if checked
-// says that the app has health checks, else up for 10 s. One that does not come up well with what is new ends that: the
+// Renew replaces outdated instances one at a time, and the next only after the one before is well: healthy if it has
+// health checks, else up for 10 s. One that does not come up well with what is new ends that: the
 // others stay as they are, until something newer comes or it is well after all. Those that are worst off go first.
 //
 // An instance that is on its way up or down for whatever reason holds the others up. One that waits for its restart, or
 // has ended, does not, unless it got something new: a start brings what is newest anyway.
-func Renew(siblings []Sibling, checked bool, now time.Time) Renewal {
+func Renew(siblings []Sibling, now time.Time) Renewal {
 	var r Renewal
 	moving, blocked, best := false, false, 0
 	for _, s := range siblings {
-		well, due := isWell(s, checked, now)
+		well, due := isWell(s, now)
 		switch {
 		case s.State == state.Fetching || s.State == state.Starting || s.State == state.Stopping:
 			moving, r.Open = true, r.Open || s.Renewing
@@ -84,11 +85,11 @@ func (s Sibling) rank() int {
 }
 
 // isWell reports whether an instance came up well, or when time alone will show it.
-func isWell(s Sibling, checked bool, now time.Time) (well bool, due time.Time) {
+func isWell(s Sibling, now time.Time) (well bool, due time.Time) {
 	switch {
 	case s.State == state.Completed || s.State == state.Healthy:
 		return true, time.Time{}
-	case checked || s.State != state.Running:
+	case s.Checked || s.State != state.Running:
 		return false, time.Time{}
 	}
 	due = s.Since.Add(goodStart)

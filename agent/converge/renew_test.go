@@ -50,7 +50,10 @@ func TestRenew(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Renew(tt.all, tt.checked, t0)
+			for k := range tt.all {
+				tt.all[k].Checked = tt.checked
+			}
+			got := Renew(tt.all, t0)
 			if got.Next != tt.next || (got.Held != "") != tt.held || tt.well != "" != (len(got.Well) > 0) {
 				t.Errorf("%+v", got)
 			}
@@ -98,7 +101,7 @@ func (f *fleet) look() Renewal {
 			f.siblings[k].Outdated = "changed"
 		}
 	}
-	return Renew(f.siblings, f.checked, f.now)
+	return Renew(f.siblings, f.now)
 }
 
 func (f *fleet) serves(k int) bool {
@@ -142,7 +145,7 @@ func TestRenewOneAtATime(t *testing.T) {
 		}
 		for k := range rapid.IntRange(1, 5).Draw(t, "instances") {
 			f.has = append(f.has, 0)
-			f.siblings = append(f.siblings, Sibling{ID: fmt.Sprint(k), State: up, Since: t0.Add(-time.Hour)})
+			f.siblings = append(f.siblings, Sibling{ID: fmt.Sprint(k), State: up, Since: t0.Add(-time.Hour), Checked: f.checked})
 		}
 		count := len(f.has)
 		for revision := range rapid.IntRange(1, 3).Draw(t, "revisions") {

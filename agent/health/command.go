@@ -12,7 +12,7 @@ import (
 )
 
 // pipeGrace is how long output is read after the command ended: what left its group may hold the pipe open for ever.
-const pipeGrace = 250 * time.Millisecond
+const pipeGrace = 2 * time.Second
 
 func (c *Checker) command(ctx context.Context, p Probe, timeout time.Duration) Outcome {
 	var out tail

@@ -201,6 +201,7 @@ func (e *Editor) editApp(ctx context.Context, name string,
 		if entry.Owner == state.OwnerMaster {
 			entry.Owner, entry.Sum = state.OwnerHand, "" // of a master that is gone: should it return, it leaves the entry alone
 		}
+		entry.Previous = nil // nobody would bring a master's rollout to its end: all become what the person sees
 		doc.Entry = *entry
 		return nil
 	})

@@ -280,6 +280,31 @@ func TestKeepsWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// Who edits an entry in the middle of a master's rollout sees one content, and gets it for all instances.
+func TestEditEndsARollout(t *testing.T) {
+	for name, edit := range map[string]func(*bench) error{
+		"scale":   func(b *bench) error { _, err := b.Scale(b.t.Context(), "web", 1); return err },
+		"restart": func(b *bench) error { _, err := b.RestartApp(b.t.Context(), "web"); return err },
+		"stop":    func(b *bench) error { _, err := b.StopApp(b.t.Context(), "web"); return err },
+		"replace": func(b *bench) error {
+			_, _, err := b.PutApp(b.t.Context(), "web", state.Condition{}, func(*state.App) (*state.App, error) { return app("web"), nil })
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.put(key, `{"apps": [{"app": {"name": "web", "toProcess": "new"}, "count": 3, "owner": "master",
+				"previous": [{"app": {"name": "web", "toProcess": "old"}, "count": 2}]}]}`)
+			if err := edit(b); err != nil {
+				t.Fatal(err)
+			}
+			if e := b.manifest().Entry("web"); len(e.Previous) > 0 || !e.Pinned() {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
 func TestChoreoOfOneNode(t *testing.T) {
 	b, ctx := newBench(t), t.Context()
 	if _, err := b.CreateApp(ctx, app("job")); err != nil {

@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"slices"
+
 	"stathub/agent/converge"
 	"stathub/state"
 )
@@ -33,27 +35,74 @@ func compile(node string, m *state.Manifest) *desired {
 		manifest: m, specs: map[string]*spec{},
 	}
 	for k := range m.Apps {
-		e := &m.Apps[k]
-		want := &converge.Want{Spec: state.SpecSum(m, e)}
-		want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.RestartPolicy()
-		if !e.App.Start {
-			want.Off = offByEntry
-		}
-		from, first := &spec{app: &e.App, nodeEnvs: m.Envs}, len(d.IDs)
+		e, first := &m.Apps[k], len(d.IDs)
 		for n := range e.Count {
-			id := state.InstanceID(node, e.App.Name, n)
-			d.IDs = append(d.IDs, id)
-			d.Wants[id], d.specs[id] = want, from
+			d.IDs = append(d.IDs, state.InstanceID(node, e.App.Name, n))
 		}
 		ids := d.IDs[first:len(d.IDs):len(d.IDs)]
-		want.App = appOf(e, ids)
-		d.Apps[e.App.Name] = want.App
-		if e.Schedule != nil {
-			d.schedule(node, e, want, from, ids)
+		app := appOf(e, ids)
+		d.Apps[e.App.Name] = app
+		for _, c := range contents(e) {
+			own := app
+			if len(e.Previous) > 0 {
+				own = appOf(c.entry, ids)
+				own.Whole, app.Checked = app, app.Checked || own.Checked
+				app.After = union(app.After, own.After)
+			}
+			d.add(node, c, own, ids)
 		}
 	}
 	converge.Link(d.Apps)
 	return d
+}
+
+// content is what some instances of an entry are: all of them, unless a rollout goes on.
+type content struct {
+	entry    *state.ManifestEntry
+	from, to int // instances from ≤ n < to
+}
+
+func contents(e *state.ManifestEntry) []content {
+	if len(e.Previous) == 0 {
+		return []content{{e, 0, e.Count}}
+	}
+	var all []content
+	to := e.Count
+	for k := len(e.Previous) - 1; k >= 0 && to > 0; k-- {
+		from := max(to-e.Previous[k].Count, 0)
+		all, to = append(all, content{e.Of(from), from, to}), from
+	}
+	if to > 0 {
+		all = append(all, content{e.Of(0), 0, to})
+	}
+	return all
+}
+
+// add has the instances of one content be what it says. ids are those of the whole entry.
+func (d *desired) add(node string, c content, app *converge.App, ids []string) {
+	e := c.entry
+	want, from := &converge.Want{Spec: state.SpecSum(d.manifest, e), App: app}, &spec{app: &e.App, nodeEnvs: d.manifest.Envs}
+	want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.RestartPolicy()
+	if !e.App.Start {
+		want.Off = offByEntry
+	}
+	for _, id := range ids[c.from:c.to] {
+		d.Wants[id], d.specs[id] = want, from
+	}
+	if e.Schedule != nil {
+		d.schedule(node, c, want, from, ids)
+	}
+}
+
+// union gives the words of both lists, each once; neither list is changed.
+func union(a, b []string) []string {
+	all := slices.Clip(a)
+	for _, word := range b {
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
 }
 
 // follow makes a manifest the one to follow, and brings the node in line with it.

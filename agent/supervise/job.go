@@ -22,17 +22,18 @@ const (
 	maxPlaces  = 10_000 // for overlapping runs of one job; many instances have fewer each
 )
 
-// schedule makes the instances of an entry those of a scheduled job. A run that overlaps is instance n + count, or
-// n + 2 × count, …
-func (d *desired) schedule(node string, e *state.ManifestEntry, want *converge.Want, from *spec, ids []string) {
+// schedule makes the instances of a content those of a scheduled job; ids are all of its entry. A run that overlaps is
+// instance n + count, or n + 2 × count, …
+func (d *desired) schedule(node string, c content, want *converge.Want, from *spec, ids []string) {
+	e := c.entry
 	times, err := schedule.New(e.Schedule)
 	if err != nil {
 		want.Hold = err.Error()
 		return
 	}
 	want.Job = &converge.Job{Times: times, Concurrency: e.Schedule.Concurrency}
-	for n, id := range ids {
-		beside := *want
+	for n := c.from; n < c.to; n++ {
+		id, beside := ids[n], *want
 		beside.Job = &converge.Job{Times: times, Concurrency: e.Schedule.Concurrency, Base: id}
 		for k := range min(maxOverlap-1, maxPlaces/len(ids)) {
 			place := state.InstanceID(node, e.App.Name, n+(k+1)*len(ids))

@@ -185,6 +185,9 @@ func (p *poller) prune(now time.Time) {
 	var uris []string
 	for _, e := range p.manifest.Apps {
 		uris = append(uris, e.App.URIs...)
+		for _, p := range e.Previous {
+			uris = append(uris, p.App.URIs...)
+		}
 	}
 	usage, ok := p.s.opts.Artifacts.Retain(uris)
 	if !ok {

@@ -52,10 +52,12 @@ func (e *portBusy) holder() string {
 const anyTries = 100
 
 // reserve gives an instance its ports: fixed ones as they are, and for each 0 the one it had before, else any free one.
-// On error, a *portBusy for a port that is taken, it holds what it held before.
+// On error, a *portBusy for a port that is taken, it holds what it still wants of what it held before: two instances that
+// change places do not wait for each other for ever.
 func (t *portTable) reserve(id string, want, before []int) ([]int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.letGo(id, want, before)
 	var held []net.Listener // kept until all are found, so that none is found twice
 	defer func() {
 		for _, l := range held {
@@ -85,6 +87,19 @@ func (t *portTable) reserve(id string, want, before []int) ([]int, error) {
 	}
 	t.replace(id, got)
 	return got, nil
+}
+
+// letGo frees the ports of an instance that it does not want any more.
+func (t *portTable) letGo(id string, want, before []int) {
+	keep := slices.Clone(want)
+	if len(before) == len(want) {
+		for k, p := range want {
+			if p == 0 {
+				keep = append(keep, before[k])
+			}
+		}
+	}
+	t.replace(id, slices.DeleteFunc(slices.Clone(t.held[id]), func(p int) bool { return !slices.Contains(keep, p) }))
 }
 
 // fixed tries one port out. A port that this agent may not try (below 1024, say) is given: the process may.

@@ -47,6 +47,33 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// Two instances whose fixed ports change places both come up, and keep the ports that were chosen for them.
+func TestPortsChangePlaces(t *testing.T) {
+	last := 20000
+	table := newPortTable(func(port int) (net.Listener, error) {
+		if port == 0 {
+			last++
+			port = last
+		}
+		return fakePort{port}, nil
+	})
+	a, errA := table.reserve("a", []int{8080, 0}, nil)
+	b, errB := table.reserve("b", []int{9090}, nil)
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	var busy *portBusy
+	if _, err := table.reserve("a", []int{9090, 0}, a); !errors.As(err, &busy) || busy.by != "b" {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := table.reserve("b", []int{8080}, b); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := table.reserve("a", []int{9090, 0}, a); err != nil || got[1] != a[1] {
+		t.Errorf("got %v, %v, before %v", got, err, a)
+	}
+}
+
 // portOfAnother listens, on one address only, at a port that the table has given to nobody.
 func portOfAnother(t *testing.T, table *portTable) int {
 	for range 10_000 { // each try stays open, so that the system does not give its port again

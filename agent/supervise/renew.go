@@ -40,16 +40,16 @@ func (s *Supervisor) renew(name string) bool {
 	}
 	var siblings []converge.Sibling
 	var behind []*instance
-	uri, more := "", false
+	more := false
 	for _, id := range app.IDs {
 		i, want := s.instances[id], s.desired.Wants[id]
 		if i == nil {
 			continue
 		}
-		sibling := converge.Sibling{ID: id, State: i.have.State, Since: i.have.Since, Renewing: i.renewing}
+		sibling := converge.Sibling{ID: id, State: i.have.State, Since: i.have.Since, Renewing: i.renewing, Checked: want.App.Checked}
 		if renewable(s.desired.specs[id], want) && i.have.State.Live() && i.have.Spec == want.Spec && i.have.Failing == "" {
 			if changed := converge.Changed(i.artifacts, s.opts.Artifacts.Latest); changed != "" {
-				uri, sibling.Outdated = changed, "artifact "+artifact.Redact(changed)+" changed"
+				sibling.Outdated = "artifact " + artifact.Redact(changed) + " changed"
 				behind = append(behind, i)
 			}
 		}
@@ -60,13 +60,13 @@ func (s *Supervisor) renew(name string) bool {
 		more = more || i.renewing || sibling.Outdated != ""
 		siblings = append(siblings, sibling)
 	}
-	r := converge.Renew(siblings, app.Checked, now)
+	r := converge.Renew(siblings, now)
 	for _, id := range r.Well {
 		s.instances[id].renewing = false
 		s.keep(s.instances[id])
 	}
 	if r.Held != "" || !r.Open {
-		s.hold(behind, uri, r.Held)
+		s.hold(behind, r.Held)
 	}
 	if r.Next != "" {
 		s.makeWay(s.instances[r.Next])
@@ -78,16 +78,18 @@ func (s *Supervisor) renew(name string) bool {
 }
 
 // hold notes why instances stay with what they have; "" is that they do not.
-func (s *Supervisor) hold(behind []*instance, uri, why string) {
-	if why != "" {
-		why = "stays with what it has of " + artifact.Redact(uri) + ", which changed: " + why
-	}
+func (s *Supervisor) hold(behind []*instance, why string) {
 	for _, i := range behind {
-		if i.held == why {
+		text := ""
+		if why != "" {
+			uri := converge.Changed(i.artifacts, s.opts.Artifacts.Latest)
+			text = "stays with what it has of " + artifact.Redact(uri) + ", which changed: " + why
+		}
+		if i.held == text {
 			continue
 		}
-		if i.held = why; why != "" {
-			s.event(events.ArtifactHeld, i, why)
+		if i.held = text; text != "" {
+			s.event(events.ArtifactHeld, i, text)
 		}
 		s.changed()
 	}
