@@ -78,7 +78,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	mind := control.New(control.Options{
-		Store: store, Index: nodes, Log: log, Poll: o.poll(), NodeTimeout: o.NodeTimeout, Gate: o.gate(store, log),
+		Store: store, Index: nodes, Log: log, Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, Gate: o.gate(store, log),
 	})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"stathub/master/control"
 	"stathub/state"
 	"stathub/state/option"
 	"stathub/state/retention"
@@ -27,6 +28,7 @@ type Options struct {
 	StateURL       string // see state.Open; empty: a folder of StoreDirectory
 	StateUnsafe    bool   // do not ask whether the store keeps its promises
 	NodeTimeout    time.Duration
+	Freeze         control.Freeze
 	Poll           time.Duration // 0: what suits the bucket
 	EventDays      int           // age at which events are removed; 0: never
 	CrashDays      int           // age at which the last output of crashes is removed; 0: never
@@ -56,6 +58,9 @@ func table(o *Options) *option.Set {
 	s.String(&o.StateURL, "state.url", "", "the bucket: file:///dir, s3://bucket?…; default: the folder state of the store directory")
 	s.Bool(&o.StateUnsafe, "state.unsafe", false, "use a store that ignores conditional writes; edits of two writers are lost then")
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
+	s.Int(&o.Freeze.Percent, "freeze.percent", control.FreezePercent,
+		"when more than this share of the nodes that were up falls silent together, nothing is moved off them until they are heard again; 100: never")
+	s.Int(&o.Freeze.Nodes, "freeze.nodes", control.FreezeNodes, "and when they are at least so many")
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
 	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")
@@ -84,6 +89,15 @@ func ParseOptions(args []string, getenv func(string) string) (Options, error) {
 func (o *Options) complete(homes ...string) error {
 	if o.ServerPort < 0 || o.ServerPort > 65535 {
 		return state.Errorf(state.Invalid, "--server.port", "must be a port from 1 to 65535, or 0 for any, not %d", o.ServerPort)
+	}
+	if o.NodeTimeout <= 0 {
+		return state.Errorf(state.Invalid, "--node.timeout", "must be more than 0s, not %s", o.NodeTimeout)
+	}
+	if o.Freeze.Percent < 1 || o.Freeze.Percent > 100 {
+		return state.Errorf(state.Invalid, "--freeze.percent", "must be from 1 to 100, not %d", o.Freeze.Percent)
+	}
+	if o.Freeze.Nodes < 1 {
+		return state.Errorf(state.Invalid, "--freeze.nodes", "must be 1 or more, not %d", o.Freeze.Nodes)
 	}
 	for name, days := range map[string]int{"events.keep.days": o.EventDays, "crashes.keep.days": o.CrashDays} {
 		if days < 0 {

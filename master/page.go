@@ -1,7 +1,6 @@
 package master
 
 import (
-	"cmp"
 	"net/url"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 
 // cluster is what the console's first page shows at this moment.
 func cluster(mind *control.Controller, bucket string) web.Cluster {
-	c := web.Cluster{Bucket: bucket, Problem: cmp.Or(mind.Outage(), mind.Frozen()), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+	c := web.Cluster{Bucket: bucket, Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
 	statuses := mind.Statuses()
 	for _, name := range mind.AppNames() {
 		s := statuses[name]

@@ -36,6 +36,7 @@ func local(instance string) string { return instance[strings.LastIndexByte(insta
 type Cluster struct {
 	Bucket  string // its URL, without secrets
 	Problem string // why the bucket is out of reach; empty when it is not
+	Frozen  string // why nothing is moved off nodes that are silent; empty when it is
 	Apps    []App
 	Nodes   []state.Node
 	Procs   []state.Proc
@@ -91,7 +92,7 @@ func MasterPage(view func() Cluster) http.Handler {
 			Addresses                          map[string]string // node id → agent address
 			Up, AppCount, NodeCount, ProcCount int
 		}{
-			Cluster: Cluster{c.Bucket, c.Problem, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
+			Cluster: Cluster{c.Bucket, c.Problem, c.Frozen, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
 			Up: countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
 		}
 	})

@@ -35,6 +35,7 @@ type Options struct {
 
 	Poll        time.Duration // between two looks at the whole bucket; 0: 5 s
 	NodeTimeout time.Duration // of a node's silence, after which it is down; 0: 35 s
+	Freeze      Freeze        // when too many nodes are silent to be believed
 
 	// Gate is asked before the bucket is first used, again and again while it is code Unavailable; any other error ends
 	// Run. Nil: no question.
@@ -103,7 +104,7 @@ func New(opts Options) *Controller {
 		told:  eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
 		locks: locks{seed: maphash.MakeSeed()},
 		poke:  make(chan struct{}, 1), replanned: make(chan struct{}),
-		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll),
+		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
 		missing:  map[string]string{bucketMissing: "it was not looked at yet"},

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type vitals struct {
 	timeout time.Duration // of silence, after which a node counts as down
 	step    time.Duration // the most silence that one observation may add
+	freeze  Freeze
 
 	last     time.Time // of the last observation; zero before the first
 	nodes    map[string]*vital
@@ -27,11 +29,30 @@ type vital struct {
 	held    bool // silent, but with so many others that the master suspects itself (law 7): still up, as far as records go
 }
 
-// freezeAtLeast is the number of nodes whose common silence is suspicious.
-const freezeAtLeast = 3
+// Freeze says how many nodes must fall silent together before the master suspects itself instead of them (law 7): at least
+// Nodes, and more than Percent of those that were up. With a Percent of 100 it never does.
+type Freeze struct {
+	Percent int // 1 to 100; 0: 50
+	Nodes   int // 0: 3
+}
 
-func newVitals(timeout, step time.Duration) *vitals {
-	return &vitals{timeout: timeout, step: step, nodes: map[string]*vital{}}
+// What a zero Freeze stands for.
+const (
+	FreezePercent = 50
+	FreezeNodes   = 3
+)
+
+func (f Freeze) orDefault() Freeze {
+	return Freeze{cmp.Or(f.Percent, FreezePercent), cmp.Or(f.Nodes, FreezeNodes)}
+}
+
+// suspicious reports whether that many nodes of those that were up are silent together.
+func (f Freeze) suspicious(silent, up int) bool {
+	return silent >= f.Nodes && 100*silent > f.Percent*up
+}
+
+func newVitals(timeout, step time.Duration, freeze Freeze) *vitals {
+	return &vitals{timeout: timeout, step: step, freeze: freeze.orDefault(), nodes: map[string]*vital{}}
 }
 
 // observe takes in a complete listing of heartbeats. records gives the recorded state of every node that has a record:
@@ -100,7 +121,7 @@ func (v *vitals) judge() {
 		}
 		frozen = frozen || n.held
 	}
-	freeze := fallen > 0 && suspects >= freezeAtLeast && 2*suspects > population
+	freeze := fallen > 0 && v.freeze.suspicious(suspects, population)
 	if freeze && !frozen {
 		v.reprieve = v.timeout
 	}

@@ -26,7 +26,7 @@ type sim struct {
 
 func newSim() *sim {
 	return &sim{
-		v: newVitals(testTimeout, testStep), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		v: newVitals(testTimeout, testStep, Freeze{}), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		beats: map[string]state.ETag{}, records: map[string]state.NodeState{},
 	}
 }
@@ -162,6 +162,33 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
+func TestFreezeThreshold(t *testing.T) {
+	for _, c := range []struct {
+		freeze        Freeze
+		nodes, silent int
+		frozen        bool
+	}{
+		{Freeze{}, 10, 6, true},
+		{Freeze{Percent: 20}, 10, 3, true},
+		{Freeze{Percent: 20}, 10, 2, false},
+		{Freeze{Percent: 20}, 15, 3, false},
+		{Freeze{Percent: 20, Nodes: 1}, 2, 1, true},
+		{Freeze{Nodes: 7}, 10, 6, false},
+		{Freeze{Nodes: 1}, 1, 1, true},
+		{Freeze{Percent: 100}, 10, 10, false},
+	} {
+		t.Run(fmt.Sprintf("%+v with %d of %d", c.freeze, c.silent, c.nodes), func(t *testing.T) {
+			s, ids := newSim(), names(c.nodes)
+			s.v = newVitals(testTimeout, testStep, c.freeze)
+			s.pass(60*time.Second, ids...)
+			s.pass(40*time.Second, ids[c.silent:]...)
+			if got := s.v.frozen() != ""; got != c.frozen || s.v.held(ids[0]) != c.frozen {
+				t.Fatalf("frozen = %q", s.v.frozen())
+			}
+		})
+	}
+}
+
 func TestForgettingEndsAFreeze(t *testing.T) {
 	s, ids := newSim(), names(5)
 	s.pass(60*time.Second, ids...)
@@ -204,11 +231,11 @@ func TestLivenessLaws(t *testing.T) {
 				}
 			}
 		}
-		if len(ids) < freezeAtLeast {
+		if len(ids) < FreezeNodes {
 			return
 		}
 		s.pass(10*time.Second, ids...)
-		silent := rapid.IntRange(max(freezeAtLeast, len(ids)/2+1), len(ids)).Draw(t, "silent")
+		silent := rapid.IntRange(max(FreezeNodes, len(ids)/2+1), len(ids)).Draw(t, "silent")
 		s.pass(rapid.SampledFrom([]time.Duration{50, 500, 5000}).Draw(t, "long")*time.Second, ids[silent:]...)
 		for _, id := range ids[:silent] {
 			if !s.v.held(id) || s.up(id) {
