@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
-	nodes, err := index.New()
+	nodes, err := index.New(index.FieldsOf[state.Node]()...)
 	if err != nil {
 		return fmt.Errorf("cannot make the search index: %w", err)
 	}

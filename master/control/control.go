@@ -44,9 +44,9 @@ type Options struct {
 
 // NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.
 type NodeIndex interface {
-	Update(puts []*state.Node, deletes []string) error
+	Update(puts []index.Doc, deletes []string) error
 	Search(ctx context.Context, query string, page index.Options) (index.Result, error)
-	Match(ctx context.Context, query string) (map[string]bool, error)
+	Match(ctx context.Context, query string) ([]string, error)
 }
 
 // Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.

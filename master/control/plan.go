@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +15,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	writer, term := c.office()
 	in := scheduler.Input{
 		Now: time.Now().UTC().Truncate(time.Millisecond), Writer: writer, Term: term,
-		Match: func(query string) ([]string, error) {
-			found, err := c.index.Match(ctx, query)
-			return slices.Collect(maps.Keys(found)), err
-		},
+		Match: func(query string) ([]string, error) { return c.index.Match(ctx, query) },
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -39,7 +39,7 @@ func (c *Controller) reindex() {
 }
 
 // unindexed gives the nodes that changed, and all of them as the index is to know them.
-func (c *Controller) unindexed() (puts []*state.Node, now map[string]indexedAs) {
+func (c *Controller) unindexed() (puts []index.Doc, now map[string]indexedAs) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now = make(map[string]indexedAs, len(c.nodes.docs))
@@ -49,7 +49,7 @@ func (c *Controller) unindexed() (puts []*state.Node, now map[string]indexedAs) 
 			continue
 		}
 		if now[id] = (indexedAs{doc.ETag, n.State}); c.indexed[id] != now[id] {
-			puts = append(puts, n)
+			puts = append(puts, index.Doc{ID: id, Order: n.Hostname, Down: n.State == state.NodeDown, Value: n})
 		}
 	}
 	return puts, now

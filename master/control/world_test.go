@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,28 +21,28 @@ type fakeIndex struct {
 	nodes map[string]*state.Node
 }
 
-func (x *fakeIndex) Update(puts []*state.Node, deletes []string) error {
+func (x *fakeIndex) Update(puts []index.Doc, deletes []string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range deletes {
 		delete(x.nodes, id)
 	}
 	for _, n := range puts {
-		x.nodes[n.ID] = n
+		x.nodes[n.ID] = n.Value.(*state.Node)
 	}
 	return nil
 }
 
-func (x *fakeIndex) Match(_ context.Context, query string) (map[string]bool, error) {
+func (x *fakeIndex) Match(_ context.Context, query string) ([]string, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if strings.Contains(query, "(") {
 		return nil, state.Errorf(state.Invalid, "", "unbalanced")
 	}
-	found := map[string]bool{}
+	var found []string
 	for id, n := range x.nodes {
 		if query == "*" || slices.Contains(n.Tags, query) {
-			found[id] = true
+			found = append(found, id)
 		}
 	}
 	return found, nil
@@ -51,7 +50,7 @@ func (x *fakeIndex) Match(_ context.Context, query string) (map[string]bool, err
 
 func (x *fakeIndex) Search(ctx context.Context, query string, page index.Options) (index.Result, error) {
 	found, err := x.Match(ctx, query)
-	ids := slices.Sorted(maps.Keys(found))
+	ids := slices.Sorted(slices.Values(found))
 	return index.Result{Total: len(ids), IDs: ids[min(page.From, len(ids)):min(page.From+page.Size, len(ids))]}, err
 }
 

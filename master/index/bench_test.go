@@ -31,7 +31,7 @@ func BenchmarkUpdateOne(b *testing.B) {
 	nodes := benchNodes(10_000)
 	x := newIndex(b, nodes...)
 	for i := 0; b.Loop(); i++ {
-		if err := x.Update(nodes[i%10_000:i%10_000+1], nil); err != nil {
+		if err := x.Update([]Doc{docOf(nodes[i%10_000])}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

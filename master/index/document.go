@@ -17,7 +17,7 @@ import (
 	"stathub/state"
 )
 
-// How a node lies in bleve. Each value has a path, the dotted names of its JSON members, and goes, by its kind, into
+// How a document lies in bleve. Each value has a path, the dotted names of its JSON members, and goes, by its kind, into
 // some of these fields: once under "aspect:path" and once under the aspect alone, which is every path together.
 const (
 	whole   = "v" // strings: the value in lower case
@@ -49,10 +49,21 @@ type leaf struct {
 	text string
 }
 
-// leaves gives the values of a node in the order of its JSON. Members that this version does not know are values too.
+// valueKind tells how the value is searched.
+func (l leaf) valueKind() Kind {
+	if l.kind == '0' {
+		return Number
+	}
+	if _, ok := addressTerm(l.text); ok && l.path == addressPath {
+		return Address
+	}
+	return String
+}
+
+// leaves gives the values of a document in the order of its JSON. Members that this version does not know are values too.
 // null is no value.
-func leaves(node *state.Node) []leaf {
-	dec := jsontext.NewDecoder(bytes.NewReader(state.EncodeLine(node)))
+func leaves(value any) []leaf {
+	dec := jsontext.NewDecoder(bytes.NewReader(state.EncodeLine(value)))
 	var (
 		all   []leaf
 		names []string // of the members around the value
@@ -87,13 +98,13 @@ func leaves(node *state.Node) []leaf {
 	}
 }
 
-// newDocument makes what bleve indexes of a node. Nothing is stored but the id.
-func newDocument(node *state.Node) *document.Document {
+// newDocument makes what bleve indexes of a document. Nothing is stored but the id.
+func newDocument(of Doc) *document.Document {
 	b := builder{tokens: map[string]*tokens{}}
-	for _, l := range leaves(node) {
+	for _, l := range leaves(of.Value) {
 		b.add(l)
 	}
-	doc := document.NewDocument(node.ID)
+	doc := document.NewDocument(of.ID)
 	for _, name := range b.order {
 		t := b.tokens[name]
 		options := bleveindex.IndexField | bleveindex.SkipFreqNorm

@@ -8,15 +8,13 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/blevesearch/bleve/v2/search"
 	blevequery "github.com/blevesearch/bleve/v2/search/query"
-
-	"stathub/state"
 )
 
-// shard holds a part of the nodes in a bleve index of its own. bleve does not merge what it holds in memory: each batch
+// shard holds a part of the documents in a bleve index of its own. bleve does not merge what it holds in memory: each batch
 // adds a segment, and what it replaced stays. So a shard is built anew after some batches, and shards keep that cheap.
 type shard struct {
 	bleve   bleve.Index
-	nodes   map[string]*state.Node
+	docs    map[string]Doc
 	batches int
 }
 
@@ -31,41 +29,41 @@ func newShard() (*shard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an index in memory: %w", err)
 	}
-	return &shard{bleve: b, nodes: map[string]*state.Node{}}, nil
+	return &shard{bleve: b, docs: map[string]Doc{}}, nil
 }
 
 // apply changes the shard in one batch. On an error it is as it was.
-func (s *shard) apply(puts []*state.Node, deletes []string) error {
+func (s *shard) apply(puts []Doc, deletes []string) error {
 	batch := s.bleve.NewBatch()
 	for _, id := range deletes {
 		batch.Delete(id)
 	}
 	for _, n := range puts {
 		if err := batch.IndexAdvanced(newDocument(n)); err != nil {
-			return fmt.Errorf("cannot index node %q: %w", n.ID, err)
+			return fmt.Errorf("cannot index document %q: %w", n.ID, err)
 		}
 	}
 	if err := s.bleve.Batch(batch); err != nil {
-		return fmt.Errorf("cannot index %d nodes: %w", len(puts), err)
+		return fmt.Errorf("cannot index %d docs: %w", len(puts), err)
 	}
 	for _, id := range deletes {
-		delete(s.nodes, id)
+		delete(s.docs, id)
 	}
 	for _, n := range puts {
-		s.nodes[n.ID] = n
+		s.docs[n.ID] = n
 	}
 	s.batches++
 	return nil
 }
 
-// renewed gives a shard with the same nodes in one segment.
+// renewed gives a shard with the same documents in one segment.
 func (s *shard) renewed() (*shard, error) {
 	fresh, err := newShard()
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*state.Node, 0, len(s.nodes))
-	for _, n := range s.nodes {
+	all := make([]Doc, 0, len(s.docs))
+	for _, n := range s.docs {
 		all = append(all, n)
 	}
 	if len(all) == 0 {
@@ -77,7 +75,7 @@ func (s *shard) renewed() (*shard, error) {
 	return fresh, nil
 }
 
-// collect adds the ids of the matching nodes to found. It reads bleve's searcher directly: a ranked page, which is what
+// collect adds the ids of the matching documents to found. It reads bleve's searcher directly: a ranked page, which is what
 // bleve's own search gives, is of no use where every match counts and none is better than another.
 func (s *shard) collect(ctx context.Context, q blevequery.Query, found map[string]bool) error {
 	inner, err := s.bleve.Advanced()
