@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -9,9 +10,10 @@ import (
 type kind byte
 
 const (
-	end    kind = iota
-	word        // text with escapes resolved; wild marks the unescaped * and ?
-	quoted      // text without its quotes
+	end     kind = iota
+	word         // text with escapes resolved; wild marks the unescaped * and ?
+	quoted       // text without its quotes
+	pattern      // text of a regular expression without its slashes
 	colon
 	open
 	closing
@@ -20,30 +22,34 @@ const (
 	not
 	plus
 	minus
+	compare    // > >= < <=
+	tilde      // text is the number behind it, may be empty
+	boost      // a ^ and its number
+	rangeOpen  // [ or {
+	rangeTo    // TO inside a range
+	rangeClose // ] or }
 )
 
-// token is one piece of a query.
+// token is one piece of a query. Positions are in characters from 0.
 type token struct {
-	kind   kind
-	column int // of its first character, from 1
-	text   string
-	wild   []int // indexes in runes of text of unescaped * and ?
-	bare   bool  // nothing in it was escaped
+	kind     kind
+	from, to int // to is behind it
+	text     string
+	wild     []int // indexes in the characters of text of unescaped * and ?
+	bare     bool  // nothing in it was escaped
+	angle    int   // of the first unescaped < or > inside the word; 0: none
 }
 
-// lexer cuts a query into tokens.
+// lexer cuts a query into tokens. Brackets begin a mode of their own: what is between them are bounds.
 type lexer struct {
-	in []rune
-	at int
+	in      []rune
+	at      int
+	inRange bool
+	inValue bool // behind a comparison: a sign is part of the word
 }
 
-func (l *lexer) fail(at int, message, expected string) *Error {
-	return &Error{Column: at + 1, Message: message, Expected: expected}
-}
-
-// unknown is the error for Lucene syntax that this version does not evaluate.
-func (l *lexer) unknown(at int, what, instead string) *Error {
-	return l.fail(at, what+" are not part of the query language yet known to this version", instead)
+func fail(at int, message, expected string, fix ...edit) *Error {
+	return &Error{Column: at + 1, Message: message, Expected: expected, fix: fix}
 }
 
 func blank(r rune) bool { return unicode.IsSpace(r) }
@@ -51,7 +57,7 @@ func blank(r rune) bool { return unicode.IsSpace(r) }
 // special reports whether r ends a word unless it is escaped.
 func special(r rune) bool { return strings.ContainsRune(`!():^[]"{}~*?`, r) }
 
-var single = map[rune]kind{':': colon, '(': open, ')': closing, '!': not, '+': plus, '-': minus}
+var single = map[rune]kind{':': colon, '(': open, ')': closing, '+': plus, '-': minus, '[': rangeOpen, '{': rangeOpen}
 
 // next gives the next token.
 func (l *lexer) next() (token, *Error) {
@@ -59,78 +65,104 @@ func (l *lexer) next() (token, *Error) {
 		l.at++
 	}
 	if l.at == len(l.in) {
-		return token{kind: end, column: l.at + 1}, nil
+		return token{kind: end, from: l.at, to: l.at}, nil
 	}
-	start, r := l.at, l.in[l.at]
-	if k, ok := single[r]; ok {
-		l.at++
-		return token{kind: k, column: start + 1, text: string(r)}, nil
+	r, inValue := l.in[l.at], l.inValue
+	l.inValue = false
+	if r == '"' {
+		return l.quote()
+	}
+	if l.inRange {
+		return l.bound()
+	}
+	if k, ok := single[r]; ok && (!inValue || k != plus && k != minus) {
+		l.inRange = k == rangeOpen
+		return l.take(k, 1), nil
 	}
 	switch r {
-	case '"':
-		return l.quote()
-	case '[', '{':
-		return token{}, l.unknown(start, `ranges such as [a TO b]`, "a word, or the bracket as \\"+string(r))
-	case ']', '}':
-		return token{}, l.fail(start, `there is no range that this bracket could close`, "a word, or the bracket as \\"+string(r))
+	case '!':
+		return l.bang()
 	case '/':
-		return token{}, l.unknown(start, "regular expressions", `a word, or the slash as \/`)
+		return l.regexp()
+	case '<', '>':
+		return l.compare()
 	case '^':
-		return token{}, l.unknown(start, "boosts", `a word, or the character as \^`)
+		return l.boost()
 	case '~':
-		return token{}, l.unknown(start, "fuzzy words and distances", `a word, or the character as \~`)
+		return l.tilde()
+	case ']', '}':
+		return token{}, fail(l.at, "there is no range that this bracket could close", `a word, or the bracket as \`+string(r), edit{l.at, l.at + 1, ""})
+	}
+	if wide(r, true) {
+		return token{}, l.fullWidth()
 	}
 	return l.word()
 }
 
-// quote reads a phrase up to its closing quote.
-func (l *lexer) quote() (token, *Error) {
-	start := l.at
-	var b strings.Builder
-	for l.at++; l.at < len(l.in); l.at++ {
-		switch r := l.in[l.at]; r {
-		case '"':
-			l.at++
-			return token{kind: quoted, column: start + 1, text: b.String()}, nil
-		case '\\':
-			if l.at++; l.at == len(l.in) {
-				return token{}, l.trailing()
-			}
-			b.WriteRune(l.in[l.at])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return token{}, l.fail(len(l.in), `the quote that begins at column `+itoa(start+1)+` is not closed`, `"`)
+// take gives the next n characters as a token.
+func (l *lexer) take(k kind, n int) token {
+	t := token{kind: k, from: l.at, to: l.at + n, text: string(l.in[l.at : l.at+n])}
+	l.at += n
+	return t
 }
 
-// word reads up to a blank or a special character. A slash inside a word is a character like any other, so that an
-// address with its prefix length needs no escape.
-func (l *lexer) word() (token, *Error) {
-	t := token{kind: word, column: l.at + 1, bare: true}
-	var text []rune
-	for ; l.at < len(l.in); l.at++ {
-		r := l.in[l.at]
-		if r == '*' || r == '?' {
-			t.wild = append(t.wild, len(text))
-		} else if r == '\\' {
-			if l.at++; l.at == len(l.in) {
-				return token{}, l.trailing()
-			}
-			r, t.bare = l.in[l.at], false
-		} else if special(r) || blank(r) {
-			break
-		}
-		text = append(text, r)
+// run counts the characters from at on for which ok holds.
+func (l *lexer) run(at int, ok func(rune) bool) int {
+	n := 0
+	for at+n < len(l.in) && ok(l.in[at+n]) {
+		n++
 	}
-	if t.text = string(text); t.bare {
-		t.kind = operator(t.text)
+	return n
+}
+
+// bang reads !. What other languages write as != is told apart, since it would exclude the word "=8".
+func (l *lexer) bang() (token, *Error) {
+	if l.at+1 < len(l.in) && l.in[l.at+1] == '=' {
+		from := l.at
+		for from > 0 && !blank(l.in[from-1]) && !special(l.in[from-1]) {
+			from--
+		}
+		bad := fail(l.at, "!= is not an operator", `NOT in front of the field, such as "NOT tags:db"`)
+		if from < l.at {
+			n := l.run(l.at+1, func(r rune) bool { return r == '=' })
+			bad.fix = []edit{{from, l.at + 1 + n, "NOT " + string(l.in[from:l.at]) + ":"}}
+		}
+		return token{}, bad
+	}
+	return l.take(not, 1), nil
+}
+
+func (l *lexer) compare() (token, *Error) {
+	n := l.run(l.at, func(r rune) bool { return strings.ContainsRune("<>=", r) })
+	t := l.take(compare, n)
+	if t.text != ">" && t.text != "<" && t.text != ">=" && t.text != "<=" {
+		return t, fail(t.from, t.text+" is not an operator", "one of > >= < <=")
+	}
+	l.inValue = true
+	return t, nil
+}
+
+func number(r rune) bool { return r >= '0' && r <= '9' || r == '.' }
+
+// boost reads a ^ and its number, which changes nothing but must be one.
+func (l *lexer) boost() (token, *Error) {
+	n := l.run(l.at+1, func(r rune) bool { return !blank(r) && !special(r) })
+	t := l.take(boost, n+1)
+	whole, part, split := strings.Cut(t.text[1:], ".")
+	if strings.Trim(whole+part, "0123456789") != "" || whole == "" || split && part == "" {
+		return t, fail(t.from+1, "this is not the number of a boost", `a number such as 2 or 0.5, or the character as \^`, edit{t.from, t.to, ""})
 	}
 	return t, nil
 }
 
-func (l *lexer) trailing() *Error {
-	return l.fail(l.at-1, "a backslash at the end escapes nothing", `the character to escape, or the backslash as \\`)
+// tilde reads a ~ and the number behind it.
+func (l *lexer) tilde() (token, *Error) {
+	t := l.take(tilde, 1+l.run(l.at+1, number))
+	t.text = t.text[1:]
+	if l.at < len(l.in) && !blank(l.in[l.at]) && l.in[l.at] != ')' && l.in[l.at] != '^' {
+		return t, fail(l.at, fmt.Sprintf("%q cannot follow ~", l.in[l.at]), `a number, a blank or the end, or the ~ as \~`, edit{t.from, t.from, `\`})
+	}
+	return t, nil
 }
 
 // operator gives the kind of a word without escapes.

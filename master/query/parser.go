@@ -16,41 +16,47 @@ const (
 	MaxSlop   = 1000     // positions
 )
 
-var wildcardEscape = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
-
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Parse reads a query. Nothing but blanks is All. Errors are *state.Error of code Invalid around an *Error that has
 // the column.
 func Parse(s string) (Query, error) {
-	p := &parser{lex: lexer{in: []rune(s)}}
-	q, bad := p.query()
+	in := []rune(s)
+	q, bad := parse(in)
 	if bad != nil {
+		bad.Nearest = nearest(in, bad)
 		return nil, state.Errorf(state.Invalid, "", "cannot read the query: %w", bad)
 	}
 	return q, nil
+}
+
+func parse(in []rune) (Query, *Error) {
+	p := &parser{lex: lexer{in: in}}
+	return p.query()
 }
 
 // parser is a recursive descent over the tokens, one ahead.
 type parser struct {
 	lex   lexer
 	tok   token
+	last  token // the one before tok
 	depth int
+	work  int // that the patterns so far take to be compiled
 }
 
 func (p *parser) advance() *Error {
 	t, err := p.lex.next()
-	p.tok = t
+	p.last, p.tok = p.tok, t
 	return err
 }
 
-func (p *parser) fail(message, expected string) *Error {
-	return &Error{Column: p.tok.column, Message: message, Expected: expected}
+func (p *parser) fail(message, expected string, fix ...edit) *Error {
+	return fail(p.tok.from, message, expected, fix...)
 }
 
 func (p *parser) query() (Query, *Error) {
 	if len(p.lex.in) > MaxLength {
-		return nil, &Error{Column: MaxLength + 1, Message: fmt.Sprintf("the query is longer than %d characters", MaxLength)}
+		return nil, fail(MaxLength, fmt.Sprintf("the query is longer than %d characters", MaxLength), "")
 	}
 	if err := p.advance(); err != nil {
 		return nil, err
@@ -59,18 +65,18 @@ func (p *parser) query() (Query, *Error) {
 		return All{}, nil
 	}
 	if p.tok.kind == closing {
-		return nil, p.fail("this parenthesis closes nothing", "a word")
+		return nil, p.fail("this parenthesis closes nothing", "a word", edit{p.tok.from, p.tok.to, ""})
 	}
-	q, err := p.clauses("")
+	q, err := p.clauses(scope{})
 	if err == nil && p.tok.kind != end {
-		err = p.fail("this parenthesis closes nothing", "an operator, a word or the end")
+		err = p.fail("this parenthesis closes nothing", "an operator, a word or the end", edit{p.tok.from, p.tok.to, ""})
 	}
 	return q, err
 }
 
 // clauses reads up to the end or a closing parenthesis. An operator changes its neighbours; AND does not bind more
 // tightly than OR, as in Lucene's classic parser.
-func (p *parser) clauses(field string) (Query, *Error) {
+func (p *parser) clauses(around scope) (Query, *Error) {
 	var all []Clause
 	for p.tok.kind != end && p.tok.kind != closing {
 		joined, err := p.conjunction(len(all) == 0)
@@ -81,7 +87,7 @@ func (p *parser) clauses(field string) (Query, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		q, err := p.clause(field)
+		q, err := p.clause(around)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +113,7 @@ func (p *parser) conjunction(first bool) (joined bool, err *Error) {
 		return false, nil
 	}
 	if first {
-		return false, p.fail(fmt.Sprintf("%s has nothing to its left", p.tok.text), "a word before it")
+		return false, p.fail(fmt.Sprintf("%s has nothing to its left", p.tok.text), "a word before it", edit{p.tok.from, p.tok.to, ""})
 	}
 	op := p.tok
 	if err := p.advance(); err != nil {
@@ -115,9 +121,9 @@ func (p *parser) conjunction(first bool) (joined bool, err *Error) {
 	}
 	switch p.tok.kind {
 	case and, or:
-		return false, p.fail(fmt.Sprintf("%s follows %s", p.tok.text, op.text), "a word between them")
+		return false, p.doubled(op)
 	case end, closing:
-		return false, p.fail(fmt.Sprintf("%s has nothing to its right", op.text), "a word")
+		return false, p.dangling(op)
 	}
 	return op.kind == and, nil
 }
@@ -139,66 +145,84 @@ func (p *parser) modifier() (Occur, *Error) {
 	}
 	switch p.tok.kind {
 	case plus, minus, not, and, or:
-		return occur, p.fail(fmt.Sprintf("%s follows %s", p.tok.text, op.text), "a word between them")
+		return occur, p.doubled(op)
 	case end, closing:
-		return occur, p.fail(fmt.Sprintf("%s has nothing to its right", op.text), "a word")
+		return occur, p.dangling(op)
 	}
 	return occur, nil
 }
 
-// clause reads a group or a value, with the field that may stand before it. Without one, field holds, which is that of
-// the group around it.
-func (p *parser) clause(field string) (Query, *Error) {
-	named := false
+// doubled is the error for an operator behind op. One that is the same was typed twice, but two negations may be meant.
+func (p *parser) doubled(op token) *Error {
+	bad := p.fail(fmt.Sprintf("%s follows %s", p.tok.text, op.text), "a word between them")
+	if p.tok.kind == op.kind && op.kind != not && op.kind != minus {
+		bad.fix = []edit{{op.from, p.tok.from, ""}}
+	}
+	return bad
+}
+
+func (p *parser) dangling(op token) *Error {
+	from := op.from
+	for from > 0 && blank(p.lex.in[from-1]) {
+		from--
+	}
+	return p.fail(fmt.Sprintf("%s has nothing to its right", op.text), "a word", edit{from, op.to, ""})
+}
+
+// clause reads a group or a value, with the field that may stand before it and the boost behind it. Without a field of
+// its own, that of the group around it holds.
+func (p *parser) clause(around scope) (Query, *Error) {
 	first := p.tok
+	at := scope{field: around.field, exists: around.exists, from: first.from}
 	if first.kind == word || first.kind == quoted {
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
 		if p.tok.kind != colon {
-			return p.value(field, first)
+			return p.word(at, first)
 		}
-		f, err := p.field(first)
+		name, err := p.field(first)
 		if err != nil {
 			return nil, err
 		}
-		field, named = f, true
+		if name == existsField && first.bare {
+			return p.named(scope{exists: true, named: true, from: first.from})
+		}
+		return p.named(scope{field: name, named: true, from: first.from})
+	}
+	return p.value(at)
+}
+
+// named reads what stands behind a field's colon.
+func (p *parser) named(at scope) (Query, *Error) {
+	at.colon = p.tok.to
+	if err := p.advance(); err != nil {
+		return nil, err
+	}
+	if first := p.tok; first.kind == word || first.kind == quoted {
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
-		if first = p.tok; first.kind == word || first.kind == quoted {
-			if err := p.advance(); err != nil {
-				return nil, err
-			}
-			return p.value(field, first)
-		}
+		return p.word(at, first)
 	}
-	switch {
-	case first.kind == open:
-		return p.group(field)
-	case first.kind == minus && named:
-		return nil, p.fail("a value that begins with - needs an escape", `the value as \-… or in quotes`)
-	case named:
-		return nil, p.fail("there is no value after the colon", "a word, a quoted phrase or a group in parentheses")
-	case first.kind == colon:
-		return nil, p.fail("there is no field before the colon", `a field name, or the colon as \:`)
-	}
-	return nil, p.fail(fmt.Sprintf("%q cannot stand here", first.text), "a word")
+	return p.value(at)
 }
 
 // field checks the word before a colon. "*" is any field.
 func (p *parser) field(t token) (string, *Error) {
-	if t.kind == word && t.text == "*" && t.bare {
+	switch {
+	case t.kind == word && t.text == "*" && t.bare:
 		return "", nil
-	}
-	if t.kind == quoted || len(t.wild) > 0 {
-		return "", &Error{Column: t.column, Message: "this is not a field name", Expected: `a name such as os.cpus without quotes and wildcards, or the colon as \:`}
+	case t.kind == quoted && t.text != "":
+		return "", fail(t.from, "a field name is written without quotes", `a name such as os.cpus`, edit{t.from, t.to, escape(t.text)})
+	case t.kind == quoted || len(t.wild) > 0:
+		return "", fail(t.from, "this is not a field name", `a name such as os.cpus without wildcards, or the colon as \:`)
 	}
 	return t.text, nil
 }
 
-func (p *parser) group(field string) (Query, *Error) {
-	from := p.tok.column
+func (p *parser) group(at scope) (Query, *Error) {
+	from := p.tok.from
 	if p.depth++; p.depth > MaxDepth {
 		return nil, p.fail(fmt.Sprintf("there are more than %d groups within each other", MaxDepth), "")
 	}
@@ -206,48 +230,31 @@ func (p *parser) group(field string) (Query, *Error) {
 		return nil, err
 	}
 	if p.tok.kind == closing {
-		return nil, p.fail("there is nothing between the parentheses", "a word")
+		return nil, p.fail("there is nothing between the parentheses", "a word", edit{at.from, p.tok.to, ""})
 	}
 	if p.tok.kind == end {
-		return nil, p.open(from)
+		return nil, p.fail(fmt.Sprintf("the parenthesis at column %d is not closed", from+1), "a word")
 	}
-	q, err := p.clauses(field)
+	q, err := p.clauses(at)
 	if err != nil {
 		return nil, err
 	}
 	if p.tok.kind != closing {
-		return nil, p.open(from)
+		return nil, p.fail(fmt.Sprintf("the parenthesis at column %d is not closed", from+1), ")", edit{p.last.to, p.last.to, ")"})
 	}
 	p.depth--
-	return q, p.advance()
+	if err := p.advance(); err != nil {
+		return nil, err
+	}
+	return q, p.boost()
 }
 
-func (p *parser) open(from int) *Error {
-	return p.fail(fmt.Sprintf("the parenthesis at column %d is not closed", from), ")")
+// boost reads over a boost.
+func (p *parser) boost() *Error {
+	if p.tok.kind != boost {
+		return nil
+	}
+	return p.advance()
 }
 
-// value makes the query of a word or phrase that was read; the token after it is at hand.
-func (p *parser) value(field string, t token) (Query, *Error) {
-	if p.tok.kind == colon {
-		return nil, p.fail("a value cannot hold a colon", `an operator or a blank, the colon as \:, or the value in quotes`)
-	}
-	if t.kind == quoted {
-		return &Term{Field: field, Text: t.text, Quoted: true}, nil
-	}
-	if field != "" && t.bare && (strings.HasPrefix(t.text, "<") || strings.HasPrefix(t.text, ">")) {
-		return nil, p.lex.unknown(t.column-1, `comparisons such as "field:>8"`, `a word, or the character as \`+t.text[:1])
-	}
-	runes := []rune(t.text)
-	switch {
-	case len(t.wild) == 0:
-		return &Term{Field: field, Text: t.text}, nil
-	case len(t.wild) > 1 || t.wild[0] != len(runes)-1 || runes[t.wild[0]] != '*':
-		return nil, p.lex.unknown(t.column-1, "wildcards other than one * at the end of a word", `a word, a prefix such as app*, or the character as \* or \?`)
-	case len(runes) > 1:
-		return &Wildcard{Field: field, Pattern: wildcardEscape.Replace(string(runes[:len(runes)-1])) + "*"}, nil
-	case field == "":
-		return All{}, nil
-	default:
-		return Exists{Field: field}, nil
-	}
-}
+var wildcardEscape = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)

@@ -2,6 +2,7 @@ package query
 
 import (
 	"strings"
+	"unicode"
 )
 
 func (q All) String() string       { return text(q) }
@@ -123,22 +124,28 @@ func printBound(b *strings.Builder, end Bound) {
 
 // printValue writes a bound as a word if it is plain, else in quotes.
 func printValue(b *strings.Builder, s string) {
-	if s == "" || s == "TO" || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+	if s == "" || s == "TO" || s[0] == '-' || operator(strings.Map(narrow, s)) != word || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
 		printQuoted(b, s)
 		return
 	}
 	b.WriteString(s)
 }
 
-func printQuoted(b *strings.Builder, s string) {
-	b.WriteByte('"')
-	for _, r := range s {
-		if r == '"' || r == '\\' {
-			b.WriteByte('\\')
+func printQuoted(b *strings.Builder, s string) { b.WriteString(quote(s)) }
+
+var quoteEscape = strings.NewReplacer(`"`, `\"`, `\`, `\\`)
+
+func quote(s string) string { return `"` + quoteEscape.Replace(s) + `"` }
+
+// quoteRaw puts quotes around text of a query. A backslash before a letter was hardly meant as an escape.
+func quoteRaw(in []rune) string {
+	var b strings.Builder
+	for i, r := range in {
+		if r != '\\' || i+1 == len(in) || unicode.IsLetter(in[i+1]) || unicode.IsDigit(in[i+1]) {
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
 	}
-	b.WriteByte('"')
+	return quote(b.String())
 }
 
 // print writes every occurrence out, so that no operator is needed between the clauses.
@@ -158,6 +165,9 @@ func (q *Bool) print(b *strings.Builder, inner bool) {
 
 func printField(b *strings.Builder, field string) {
 	if field != "" {
+		if field == existsField {
+			b.WriteByte('\\')
+		}
 		b.WriteString(escape(field))
 		b.WriteByte(':')
 	}
@@ -166,7 +176,7 @@ func printField(b *strings.Builder, field string) {
 // escape writes s so that it reads back as one word.
 func escape(s string) string {
 	var b strings.Builder
-	if operator(s) != word {
+	if operator(strings.Map(narrow, s)) != word {
 		b.WriteByte('\\')
 	}
 	for i, r := range s {
@@ -177,7 +187,7 @@ func escape(s string) string {
 
 // printRune writes a character of a word that stands for itself.
 func printRune(b *strings.Builder, r rune, first bool) {
-	if special(r) || blank(r) || r == '\\' || r == '<' || r == '>' || first && strings.ContainsRune("+-/", r) {
+	if special(r) || blank(r) || wide(r, first) || strings.ContainsRune(`\<>`, r) || first && strings.ContainsRune("+-/=", r) {
 		b.WriteByte('\\')
 	}
 	b.WriteRune(r)
@@ -185,5 +195,5 @@ func printRune(b *strings.Builder, r rune, first bool) {
 
 // plain reports whether r needs no thought in a bound.
 func plain(r rune) bool {
-	return r > 0x7f && !special(r) && !blank(r) || strings.ContainsRune("0123456789.-_", r) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	return r > 0x7f && !blank(r) && !wide(r, true) || strings.ContainsRune("0123456789.-_", r) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
