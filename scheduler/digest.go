@@ -39,3 +39,24 @@ func (d digests) of(e *state.ManifestEntry) string {
 	}
 	return sum
 }
+
+// sum is the digest of the app's entry with n instances, as a number, and with nothing in it that the documents of the
+// app do not decide.
+func (k *known) sum(n int) uint64 {
+	for len(k.sums) <= min(n, maxSums) {
+		k.sums = append(k.sums, 0)
+	}
+	if n <= maxSums && k.sums[n] != 0 {
+		return k.sums[n]
+	}
+	e := k.entry
+	e.Count = n
+	sum := number(e.Digest())
+	if n <= maxSums {
+		k.sums[n] = sum
+	}
+	return sum
+}
+
+// maxSums bounds the counts whose digests are remembered.
+const maxSums = 256

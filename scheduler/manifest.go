@@ -11,24 +11,28 @@ import (
 // manifest gives the manifest that the node is to have, or nil where the present one is right or is to be left alone.
 // Entries keep their order; new ones come last, by name.
 func (p *planner) manifest(h *host) *state.Manifest {
-	if h.held != "" {
+	if h.held != "" || !p.differs(h) {
 		return nil
 	}
-	entries := make([]state.ManifestEntry, 0, len(h.places))
-	changed, unlisted := false, false
-	var added []*place
-	for _, pl := range h.places {
+	entries := make([]state.ManifestEntry, 0, len(h.places)+len(h.added))
+	added := make([]*place, 0, len(h.added))
+	changed := false
+	for i := range h.places {
+		pl := &h.places[i]
 		if pl.entry == nil {
-			if pl.n > 0 {
+			if changed = changed || pl.was > 0; pl.n > 0 {
 				added = append(added, pl)
 			}
-			unlisted = unlisted || pl.was > 0
 			continue
 		}
 		e, differs := p.entry(pl)
-		changed = changed || differs
-		if e != nil {
+		if changed = changed || differs; e != nil {
 			entries = append(entries, *e)
+		}
+	}
+	for _, pl := range h.added {
+		if pl.n > 0 {
+			added = append(added, pl)
 		}
 	}
 	slices.SortFunc(added, func(a, b *place) int { return cmp.Compare(a.job.name, b.job.name) })
@@ -39,19 +43,42 @@ func (p *planner) manifest(h *host) *state.Manifest {
 	switch {
 	case h.manifest != nil:
 		*m = *h.manifest
-		changed = changed || len(added) > 0 || !maps.Equal(m.Envs, h.record.Envs)
-	case len(added) > 0 || unlisted:
-		changed = true // without entries, too: only a manifest stops what the node still runs
-		if h.report != nil {
-			m.Generation = h.report.Manifest.Generation // of the manifest that is gone
-		}
+		changed = changed || !maps.Equal(m.Envs, h.record.Envs)
+	case h.report != nil: // without entries, too: only a manifest stops what the node still runs
+		m.Generation = h.report.Manifest.Generation // of the manifest that is gone
 	}
-	if !changed {
+	if !changed && len(added) == 0 {
 		return nil
 	}
 	m.Node, m.Generation, m.Term, m.Writer, m.UpdatedAt = h.id, m.Generation+1, p.in.Term, p.in.Writer, p.in.Now
 	m.Envs, m.Apps = maps.Clone(h.record.Envs), entries
 	return m
+}
+
+// differs reports whether a node's manifest may have to change. It is quick, and mostly right to say no.
+func (p *planner) differs(h *host) bool {
+	if len(h.added) > 0 || h.manifest != nil && !maps.Equal(h.manifest.Envs, h.record.Envs) {
+		return true
+	}
+	for i := range h.places {
+		if !h.places[i].same() {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether the entry of a place surely is as it is to be: it says exactly what the documents of its app say.
+func (pl *place) same() bool {
+	switch {
+	case pl.entry == nil || pl.taken || pl.n != pl.was:
+		return false
+	case !pl.ours() || pl.asIs:
+		return true
+	case pl.n == 0 && pl.job.mode != keeping:
+		return false
+	}
+	return pl.listed.plain && pl.listed.sum != 0 && pl.listed.sum == pl.job.known.sum(pl.n)
 }
 
 // entry gives what becomes of an entry that is there, nil when it goes, and whether that is a change.
@@ -61,7 +88,7 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 		mine := *pl.entry
 		mine.Owner = state.OwnerHand
 		return &mine, true
-	case !pl.ours():
+	case pl.same() || !pl.ours():
 		return pl.entry, false
 	case pl.n == 0 && pl.job.mode != keeping:
 		return nil, true
@@ -80,9 +107,10 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 // render writes the app as it is now into a copy of an entry of the master's. Members that are not known stay.
 func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEntry {
 	e := *old
-	e.App, e.Count, e.RestartToken, e.Owner = *pl.job.app, pl.n, pl.job.token, state.OwnerMaster
+	now := &pl.job.known.entry
+	e.App, e.Count, e.RestartToken, e.Owner = now.App, pl.n, now.RestartToken, state.OwnerMaster
 	if pl.job.choreo != nil {
-		e.Schedule = pl.job.choreo.Schedule
+		e.Schedule = now.Schedule
 	}
 	e.Sum = p.digests.of(&e)
 	return &e

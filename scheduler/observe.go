@@ -1,47 +1,70 @@
 package scheduler
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-
-	"stathub/state"
-)
+import "fmt"
 
 // observe finds what is placed where before the plan: by the manifests, and by the report where a manifest is gone.
 func (p *planner) observe() {
-	for _, h := range p.hosts {
-		switch {
-		case h.manifest != nil:
-			for i := range h.manifest.Apps {
-				p.observeEntry(h, &h.manifest.Apps[i])
+	listings := make([][]listed, len(p.slab))
+	count := 0
+	for i := range p.slab {
+		if h := &p.slab[i]; h.manifest != nil {
+			listings[i] = p.memo.list(h.sighting, h.manifest, p.digests)
+			count += len(listings[i])
+		}
+	}
+	places := make([]place, count) // they must not move any more once somebody points to them
+	for i := range p.slab {
+		h := &p.slab[i]
+		if h.manifest != nil {
+			n := len(listings[i])
+			h.places, places = places[:n:n], places[n:]
+			for k := range listings[i] {
+				p.observeEntry(h, &h.places[k], &listings[i][k])
 			}
-		default:
-			counts := h.reported()
-			for _, app := range slices.Sorted(maps.Keys(counts)) {
-				if j := p.byName[app]; j != nil {
-					p.add(&place{job: j, host: h, was: counts[app], held: h.held != ""})
-				}
-			}
+		} else {
+			p.observeReport(h)
 		}
 		if h.held != "" {
 			p.note(NoteHeld, h.id, "", h.held)
 		}
 	}
+	p.assign()
 }
 
-func (p *planner) observeEntry(h *host, e *state.ManifestEntry) {
-	pl := &place{job: p.byName[e.App.Name], host: h, entry: e, was: e.Instances(), held: h.held != ""}
-	pl.person = e.Owner != state.OwnerMaster
-	if !pl.person && !pl.held && e.Sum != p.digests.of(e) {
+func (p *planner) observeEntry(h *host, pl *place, e *listed) {
+	pl.host, pl.entry, pl.listed, pl.was, pl.held, pl.person = h, e.app, e, int(e.count), h.held != "", e.person
+	if e.job >= 0 {
+		pl.job = p.jobs[e.job]
+	}
+	if e.forged && !pl.held {
 		pl.person, pl.taken = true, true
-		p.note(NoteHandEdited, h.id, e.App.Name, "the entry was edited by hand: it is the person's now, and the master leaves it alone until it is released")
+		p.note(NoteHandEdited, h.id, e.app.App.Name, "the entry was edited by hand: it is the person's now, and the master leaves it alone until it is released")
 	}
 	if !pl.person && !pl.held && (pl.job == nil || pl.job.app == nil) {
 		pl.asIs = true
-		p.note(NoteKept, h.id, e.App.Name, fmt.Sprintf("%s: the entry stays as it is", p.absence(pl.job)))
+		p.note(NoteKept, h.id, e.app.App.Name, fmt.Sprintf("%s: the entry stays as it is", p.absence(pl.job)))
 	}
-	p.add(pl)
+	if !e.needs.none() {
+		pl.needs = &e.needs
+	}
+	pl.enter()
+}
+
+func (p *planner) observeReport(h *host) {
+	apps := h.reported()
+	h.places = make([]place, 0, len(apps))
+	for _, app := range apps {
+		i, ok := p.memo.index[app.name]
+		if !ok {
+			continue
+		}
+		h.places = append(h.places, place{job: p.jobs[i], host: h, was: app.present, held: h.held != ""})
+		pl := &h.places[len(h.places)-1]
+		if !pl.job.needs.none() {
+			pl.needs = &pl.job.needs
+		}
+		pl.enter()
+	}
 }
 
 func (p *planner) absence(j *job) string {
@@ -51,110 +74,40 @@ func (p *planner) absence(j *job) string {
 	return "there is no app document"
 }
 
-// add enters a place into the books with what is there now.
-func (p *planner) add(pl *place) {
+// enter puts what is there now into the books.
+func (pl *place) enter() {
 	h := pl.host
-	h.places = append(h.places, pl)
 	pl.n = pl.was
 	h.total += pl.n
-	if pl.job != nil {
-		pl.job.places = append(pl.job.places, pl)
-		if h.alive {
-			pl.job.live += pl.n
-		}
+	if pl.needs != nil {
+		h.use(*pl.needs, pl.n)
+	}
+	if pl.job != nil && h.alive {
+		pl.job.live += pl.n
 	}
 }
 
-// reservePorts gives each fixed port of each node to one app: first to entries that are not the plan's to change, then
-// to those that have it now, then, by name, to apps whose new version asks for it.
-func (p *planner) reservePorts() {
-	for _, h := range p.hosts {
-		for _, pl := range h.places {
-			if !pl.ours() || pl.asIs {
-				pl.takeAll(pl.oldPorts())
+// assign gives the apps their places, in the order of the hosts.
+func (p *planner) assign() {
+	counts, all := make([]int, len(p.jobs)), 0
+	for i := range p.slab {
+		for k := range p.slab[i].places {
+			if j := p.slab[i].places[k].job; j != nil {
+				counts[j.i]++
+				all++
 			}
 		}
 	}
-	for _, h := range p.hosts {
-		for _, pl := range h.places {
-			if pl.ours() && !pl.asIs && pl.job.mode != stopping {
-				for _, port := range pl.oldPorts() {
-					if slices.Contains(pl.job.ports, port) {
-						h.take(port, pl.job.name)
-					}
-				}
+	places := make([]*place, all)
+	for i, j := range p.jobs {
+		n := counts[i]
+		j.places, places = places[:0:n], places[n:]
+	}
+	for i := range p.slab {
+		for k := range p.slab[i].places {
+			if pl := &p.slab[i].places[k]; pl.job != nil {
+				pl.job.places = append(pl.job.places, pl)
 			}
 		}
 	}
-	for _, j := range p.jobs {
-		for _, pl := range j.places {
-			if pl.ours() && !pl.asIs && j.mode != stopping {
-				pl.claim()
-			}
-		}
-	}
-}
-
-// claim takes the ports of the app as it is now. An app that is only kept goes on with its old content, if that is how
-// it avoids a conflict.
-func (pl *place) claim() {
-	j := pl.job
-	if pl.takeAll(j.ports) {
-		return
-	}
-	pl.host.release(j.ports, j.name)
-	pl.conflict = true
-	if j.mode == keeping && pl.entry != nil {
-		pl.asIs = true
-		pl.takeAll(pl.oldPorts())
-	}
-}
-
-// reclaim tries again for the apps that kept their old content, until no port comes free any more.
-func (p *planner) reclaim() {
-	var waiting []*place
-	for _, j := range p.jobs {
-		for _, pl := range j.places {
-			if pl.conflict && pl.asIs {
-				waiting = append(waiting, pl)
-			}
-		}
-	}
-	for again := true; again; {
-		again = false
-		for _, pl := range waiting {
-			if _, by := pl.host.taken(pl.job.ports, pl.job.name); pl.conflict && by == "" {
-				pl.host.release(pl.oldPorts(), pl.job.name)
-				pl.takeAll(pl.job.ports)
-				pl.conflict, pl.asIs, again = false, false, true
-			}
-		}
-	}
-}
-
-func (pl *place) takeAll(ports []int) bool {
-	all := true
-	for _, port := range ports {
-		all = pl.host.take(port, pl.name()) && all
-	}
-	return all
-}
-
-// oldPorts are the fixed ports of what runs there so far.
-func (pl *place) oldPorts() []int {
-	switch {
-	case pl.entry != nil:
-		return fixedPorts(&pl.entry.App)
-	case pl.job != nil:
-		return pl.job.ports
-	default:
-		return nil
-	}
-}
-
-func (pl *place) name() string {
-	if pl.entry != nil {
-		return pl.entry.App.Name
-	}
-	return pl.job.name
 }

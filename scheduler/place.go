@@ -1,88 +1,6 @@
 package scheduler
 
-import (
-	"cmp"
-	"container/heap"
-	"hash/fnv"
-	"slices"
-)
-
-// retain decides which of an app's present instances stay where they are.
-func (p *planner) retain(j *job) {
-	switch j.mode {
-	case stopping:
-		for _, pl := range j.places {
-			if pl.ours() {
-				pl.set(0)
-			}
-		}
-	case placing:
-		for _, pl := range j.places {
-			if pl.ours() {
-				pl.set(p.staying(pl))
-			}
-		}
-		if !j.each() {
-			p.shrink(j, j.live-j.choreo.Scale)
-		}
-	}
-}
-
-// staying is how many of the instances of a place may stay, before the scale of the app as a whole is looked at.
-// Instances on a silent node stay for now: extend drops those that found another place.
-func (p *planner) staying(pl *place) int {
-	j, h := pl.job, pl.host
-	n := min(pl.was, j.limit())
-	if j.each() {
-		n = min(n, j.choreo.Scale)
-	}
-	switch {
-	case h.down() && p.in.Frozen != "":
-		if pl.conflict && pl.entry != nil {
-			pl.asIs = true
-			pl.takeAll(pl.oldPorts())
-		}
-		return n
-	case pl.conflict, h.draining(), !j.match.ok[h.i]:
-		return 0
-	}
-	return n
-}
-
-// shrink takes excess instances away, one at a time: from silent and cordoned nodes first, then from the node that has
-// most of the app, then from the fullest.
-func (p *planner) shrink(j *job, excess int) {
-	q := &queue{less: func(a, b *place) bool {
-		return cmp.Or(
-			compareBool(a.host.down(), b.host.down()),
-			compareBool(!a.host.record.Schedulable, !b.host.record.Schedulable),
-			cmp.Compare(a.n, b.n), cmp.Compare(a.host.total, b.host.total), cmp.Compare(a.host.i, b.host.i)) > 0
-	}}
-	for _, pl := range j.places {
-		if excess > 0 && pl.ours() && pl.n > 0 && pl.host.alive {
-			q.places = append(q.places, pl)
-		}
-	}
-	for heap.Init(q); excess > 0 && q.Len() > 0; excess-- {
-		pl := q.places[0]
-		if pl.set(pl.n - 1); pl.n == 0 {
-			heap.Pop(q)
-		} else {
-			heap.Fix(q, 0)
-		}
-	}
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
-	}
-}
+import "math/bits"
 
 // extend finds places for what an app still lacks.
 func (p *planner) extend(j *job) {
@@ -99,61 +17,72 @@ func (p *planner) extend(j *job) {
 	p.trimSilent(j)
 }
 
-// grow adds instances, one at a time, to the node that has fewest of the app, then to the emptiest; the last tie is
-// broken by a hash, so that many small apps do not all meet on the first node.
+// grow adds instances, one at a time, to the spread values that have fewest of the app, there to the node that has, then
+// to the emptiest; the last tie is broken by a hash, so that many small apps do not all meet on the first node.
 func (p *planner) grow(j *job, lack int) {
-	limit := j.limit()
-	q := &queue{less: func(a, b *place) bool {
-		return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.host.total, b.host.total),
-			cmp.Compare(a.rank, b.rank), cmp.Compare(a.host.i, b.host.i)) < 0
-	}}
-	at := j.byHost()
-	for _, h := range p.hosts {
-		pl := at[h.i]
-		if code, _ := p.verdict(j, h, pl); code != "" {
-			continue
+	p.cands = p.cands[:0]
+	p.eachOpen(j, func(h *host, pl *place) {
+		p.cands = append(p.cands, candidate{key: j.weight(h, pl), rank: j.rank(h), host: h, place: pl})
+	})
+	pick := p.picker(j, 1)
+	for ; lack > 0; lack-- {
+		c := pick.next()
+		if c == nil {
+			return
 		}
-		if pl == nil {
-			pl = &place{job: j, host: h, fresh: true}
+		if c.place == nil {
+			c.place = p.newPlace(j, c.host)
 		}
-		pl.rank = rank(j.name, h.id)
-		q.places = append(q.places, pl)
+		p.put(c.place, c.place.n+1)
+		c.key = c.place.weight()
+		pick.taken(c.place.n < j.limit && c.host.room(j) > 0)
 	}
-	for heap.Init(q); lack > 0 && q.Len() > 0; lack-- {
-		pl := q.places[0]
-		if p.put(pl, pl.n+1); pl.n >= limit {
-			heap.Pop(q)
-		} else {
-			heap.Fix(q, 0)
+}
+
+// eachOpen calls f for every node that can take one more instance of the app, with the app's place there, if it has one.
+func (p *planner) eachOpen(j *job, f func(h *host, pl *place)) {
+	p.mark(j)
+	for w, word := range p.open {
+		for word &= j.match.ok[w]; word != 0; word &= word - 1 {
+			h := &p.slab[w*64+bits.TrailingZeros64(word)]
+			if why, _ := p.verdict(j, h, p.at[h.i]); why == fits {
+				f(h, p.at[h.i])
+			}
 		}
 	}
+}
+
+func (p *planner) newPlace(j *job, h *host) *place {
+	pl := &place{job: j, host: h, fresh: true}
+	if !j.needs.none() {
+		pl.needs = &j.needs
+	}
+	return pl
 }
 
 // put gives a place its instances and, where it is new, enters it into the books.
 func (p *planner) put(pl *place, n int) {
 	if pl.fresh {
 		pl.fresh = false
-		pl.host.places = append(pl.host.places, pl)
+		pl.host.added = append(pl.host.added, pl)
 		pl.job.places = append(pl.job.places, pl)
+		pl.job.fresh = true
 	}
 	pl.set(n)
-	pl.takeAll(pl.job.ports)
+	if !pl.settled {
+		pl.settled = pl.takeAll(pl.job.ports)
+	}
 }
 
 func (p *planner) extendEach(j *job) {
-	at := j.byHost()
-	for _, h := range p.hosts {
-		pl := at[h.i]
-		if code, _ := p.verdict(j, h, pl); code != "" {
-			continue
-		}
+	p.eachOpen(j, func(h *host, pl *place) {
 		if pl == nil {
-			pl = &place{job: j, host: h, fresh: true}
+			pl = p.newPlace(j, h)
 		}
-		if n := min(j.choreo.Scale, j.limit()); pl.n < n {
+		if n := min(j.choreo.Scale, j.limit, pl.n+h.room(j)); pl.n < n {
 			p.put(pl, n)
 		}
-	}
+	})
 }
 
 // trimSilent drops from silent nodes as many instances as now have another place. The rest stays in their manifests:
@@ -169,37 +98,35 @@ func (p *planner) trimSilent(j *job) {
 	}
 }
 
-// byHost gives the places of an app by the index of their host.
-func (j *job) byHost() map[int]*place {
-	at := make(map[int]*place, len(j.places))
-	for _, pl := range j.places {
-		at[pl.host.i] = pl
+// room is how many more instances of an app the host can take.
+func (h *host) room(j *job) int {
+	n := maxOnHost - h.total
+	if !j.needs.none() {
+		more, _ := h.used.fits(j.needs, h.capacity)
+		n = min(n, more)
 	}
-	return at
+	return n
 }
+
+// weight orders the nodes for an app: first by how many of it they have, then by how full they are. An app that sets
+// resources aside looks at those first, any other at the number of instances.
+func (j *job) weight(h *host, pl *place) uint64 {
+	n := 0
+	if pl != nil {
+		n = pl.n
+	}
+	first, second := h.total, h.share
+	if !j.needs.none() {
+		first, second = second, first
+	}
+	return uint64(n)<<44 | uint64(first)<<22 | uint64(second)
+}
+
+func (pl *place) weight() uint64 { return pl.job.weight(pl.host, pl) }
 
 // rank is a number that differs for each app on the same node.
-func rank(app, node string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(app))
-	h.Write([]byte{0})
-	h.Write([]byte(node))
-	return h.Sum64()
-}
-
-// queue is a heap of places; the first is the one whose turn it is.
-type queue struct {
-	places []*place
-	less   func(a, b *place) bool
-}
-
-func (q *queue) Len() int           { return len(q.places) }
-func (q *queue) Less(i, k int) bool { return q.less(q.places[i], q.places[k]) }
-func (q *queue) Swap(i, k int)      { q.places[i], q.places[k] = q.places[k], q.places[i] }
-func (q *queue) Push(any)           { panic("places are never pushed") }
-func (q *queue) Pop() any {
-	last := len(q.places) - 1
-	pl := q.places[last]
-	q.places = slices.Delete(q.places, last, last+1)
-	return pl
+func (j *job) rank(h *host) uint64 {
+	x := j.known.hash ^ h.sighting.hash*0x9e3779b97f4a7c15
+	x = (x ^ x>>32) * 0xd6e8feb86659fd93
+	return x ^ x>>32
 }

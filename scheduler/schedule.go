@@ -2,19 +2,20 @@ package scheduler
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"stathub/state"
 )
 
 // Schedule decides what every node is to run. It is sticky: an instance moves only where its node went down, is being
-// drained or no longer matches, where two apps now want one fixed port, or where the scale went down. Nothing moves for
-// balance alone. Applying the plan and scheduling again gives a plan that writes nothing.
+// drained or no longer matches, where two apps now want one fixed port, where its app came to need more than the node
+// has, or where the scale went down. Applying the plan and scheduling again gives a plan that writes nothing.
 func Schedule(in Input) Plan {
 	p := run(in)
-	plan := Plan{Manifests: map[string]*state.Manifest{}, Apps: map[string]AppStatus{}}
-	for _, h := range p.hosts {
+	defer p.close()
+	plan := Plan{Manifests: map[string]*state.Manifest{}, Apps: make(map[string]AppStatus, len(p.jobs))}
+	for i := range p.slab {
+		h := &p.slab[i]
 		if m := p.manifest(h); m != nil {
 			plan.Manifests[h.id] = m
 		}
@@ -31,27 +32,37 @@ func Schedule(in Input) Plan {
 
 // planner is the working state of one plan.
 type planner struct {
-	in      Input
-	hosts   []*host // by id
-	index   map[string]int
-	jobs    []*job // by name
-	byName  map[string]*job
-	matches map[string]match
-	digests digests
-	notes   []Note
+	in        Input
+	memo      *Memo
+	slab      []host // by id
+	open      hostSet   // the hosts that take something new
+	jobs      []*job // by name
+	order     []*job // in which they get their places
+	queries   map[string]match
+	groupings map[string]*grouping // by spread
+	digests   digests
+	notes     []Note
+	largest   resources // what the node has that has most of it, of each kind
+
+	// Working space.
+	at    []*place // by host; see mark
+	cands []candidate
 }
 
-// match is the answer of Match, by host.
+// match is the answer of Match.
 type match struct {
-	ok    []bool
-	count int
-	err   error
+	ok  hostSet
+	err error
 }
 
 // run decides in two passes over the apps: first what stays, then what is new, so that a place which one app gives up is
-// free for every other app of the same plan, and a second run finds nothing left to do.
+// free for every other app of the same plan, and a second run finds nothing left to do. The planner must be closed.
 func run(in Input) *planner {
-	p := &planner{in: in, index: map[string]int{}, byName: map[string]*job{}, matches: map[string]match{}, digests: digests{}}
+	p := &planner{in: in, memo: in.Memo, queries: map[string]match{}, digests: digests{}}
+	if p.memo == nil {
+		p.memo = &Memo{}
+	}
+	p.memo.mu.Lock()
 	p.makeHosts()
 	p.makeJobs()
 	p.observe()
@@ -59,73 +70,46 @@ func run(in Input) *planner {
 	for _, j := range p.jobs {
 		p.retain(j)
 	}
+	p.evict()
 	p.reclaim()
-	for _, j := range p.jobs {
+	for _, j := range p.order {
 		p.extend(j)
 	}
 	return p
 }
 
-func (p *planner) makeHosts() {
-	ids := map[string]bool{}
-	for id := range p.in.Nodes {
-		ids[id] = true
-	}
-	for id := range p.in.Manifests {
-		ids[id] = true
-	}
-	for id := range p.in.Reports {
-		ids[id] = true
-	}
-	for i, id := range slices.Sorted(maps.Keys(ids)) {
-		p.index[id] = i
-		p.hosts = append(p.hosts, newHost(i, id, &p.in))
-	}
-}
-
-func (p *planner) makeJobs() {
-	names := map[string]bool{}
-	for name := range p.in.Apps {
-		names[name] = true
-	}
-	for name := range p.in.Choreos {
-		names[name] = true
-	}
-	for name := range p.in.Broken {
-		names[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		j := newJob(len(p.jobs), name, &p.in)
-		p.jobs = append(p.jobs, j)
-		p.byName[name] = j
-		if j.mode == placing {
-			if j.match = p.matching(j.choreo.Query); j.match.err != nil {
-				j.mode = keeping
-			}
-		}
-	}
+func (p *planner) close() {
+	p.memo.end()
+	p.memo.mu.Unlock()
 }
 
 // matching asks Match once per distinct query.
 func (p *planner) matching(query string) match {
-	m, ok := p.matches[query]
+	m, ok := p.queries[query]
 	if ok {
 		return m
 	}
 	ids, err := p.in.Match(query)
-	m = match{ok: make([]bool, len(p.hosts)), err: err}
-	if err == nil {
+	m.err = err
+	if m.ok, ok = p.memo.answered(query, ids); !ok {
+		m.ok = newHostSet(len(p.slab))
 		for _, id := range ids {
-			if i, known := p.index[id]; known && !m.ok[i] {
-				m.ok[i] = true
-				if p.hosts[i].record != nil {
-					m.count++
-				}
+			if s := p.memo.nodes[id]; s != nil && s.round == p.memo.round {
+				m.ok.add(s.i)
 			}
 		}
+		p.memo.answer(query, ids, m.ok)
 	}
-	p.matches[query] = m
+	p.queries[query] = m
 	return m
+}
+
+// mark makes the places of an app known by host, until the next mark.
+func (p *planner) mark(j *job) {
+	clear(p.at)
+	for _, pl := range j.places {
+		p.at[pl.host.i] = pl
+	}
 }
 
 func (p *planner) note(kind, node, app, message string) {

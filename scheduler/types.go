@@ -30,6 +30,9 @@ type Input struct {
 
 	// Frozen, when not empty, says why nobody is moved off a node that is down (law 7).
 	Frozen string
+
+	// Memo, where not nil, makes plans after the first one cheaper. It does not change them.
+	Memo *Memo
 }
 
 // Current is the manifest that a node has now.
@@ -80,6 +83,10 @@ const (
 	CodeDraining    = "draining"     // the node is being drained
 	CodeCordoned    = "cordoned"     // the node is not schedulable
 	CodeHeld        = "held"         // the node's manifest is left alone
+	CodeCPU         = "cpu"          // too few cores are free
+	CodeMemory      = "memory"       // too little memory is free
+	CodeDisk        = "disk"         // too little disk space is free
+	CodeFull        = "full"         // the node has as many instances as one may have
 	CodePort        = "port"         // another app has a fixed port of this one
 	CodeOnePerNode  = "one-per-node" // the app's fixed port leaves room for one instance
 	CodeMaxPerNode  = "max-per-node" // the choreo's maxPerNode is reached

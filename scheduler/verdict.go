@@ -2,83 +2,170 @@ package scheduler
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
+
+	"stathub/state"
 )
 
-// verdict says why a node cannot take one more instance of an app: a code and, for CodePort and CodeHeld, what else
-// tells such nodes apart. An empty code means that it can.
-func (p *planner) verdict(j *job, h *host, pl *place) (code, detail string) {
+// cause is why a node cannot take one more instance of an app.
+type cause uint8
+
+const (
+	fits cause = iota // it can
+	noMatch
+	held
+	pinned
+	frozenDown
+	down
+	draining
+	cordoned
+	portInUse
+	onePerNode
+	maxPerNode
+	full
+	lacksMemory
+	lacksCPU
+	lacksDisk
+	causes // how many there are
+)
+
+var causeCodes = [causes]string{
+	noMatch: CodeNoMatch, held: CodeHeld, pinned: CodePinned, frozenDown: CodeFrozen, down: CodeDown, draining: CodeDraining,
+	cordoned: CodeCordoned, portInUse: CodePort, onePerNode: CodeOnePerNode, maxPerNode: CodeMaxPerNode, full: CodeFull,
+	lacksMemory: CodeMemory, lacksCPU: CodeCPU, lacksDisk: CodeDisk,
+}
+
+// maxOnHost bounds the instances of all apps on one node: a manifest with more is refused.
+const maxOnHost = state.MaxCount
+
+// verdict says why a node cannot take one more instance of an app and, for portInUse and held, what else tells such
+// nodes apart. pl is the app's place there, nil when it has none.
+func (p *planner) verdict(j *job, h *host, pl *place) (why cause, detail string) {
 	switch {
-	case !j.match.ok[h.i]:
-		return CodeNoMatch, ""
-	case h.held != "":
-		return CodeHeld, h.held
+	case !j.match.ok.has(h.i):
+		return noMatch, ""
+	case h.bar == held:
+		return held, h.held
 	case pl != nil && pl.person:
-		return CodePinned, ""
-	case h.down() && p.in.Frozen != "":
-		return CodeFrozen, ""
-	case h.down():
-		return CodeDown, ""
-	case h.draining():
-		return CodeDraining, ""
-	case !h.record.Schedulable:
-		return CodeCordoned, ""
+		return pinned, ""
+	case h.bar != fits:
+		return h.bar, ""
 	}
-	if port, by := h.taken(j.ports, j.name); by != "" {
-		return CodePort, fmt.Sprintf("port %d in use by %s", port, by)
-	}
-	if pl != nil && pl.n >= j.limit() {
-		if len(j.ports) > 0 {
-			return CodeOnePerNode, ""
+	if len(j.ports) > 0 {
+		if port, by := h.taken(j.ports, j); by != nil {
+			return portInUse, "port " + strconv.Itoa(port) + " in use by " + by.name()
 		}
-		return CodeMaxPerNode, ""
 	}
-	return "", ""
+	if pl != nil && pl.n >= j.limit {
+		if len(j.ports) > 0 {
+			return onePerNode, ""
+		}
+		return maxPerNode, ""
+	}
+	if h.total >= maxOnHost {
+		return full, ""
+	}
+	if !j.needs.none() {
+		if n, scarce := h.used.fits(j.needs, h.capacity); n == 0 {
+			return scarce, ""
+		}
+	}
+	return fits, ""
 }
 
 // explain is the verdict in words, for number nodes.
-func (p *planner) explain(j *job, code, detail string, number int) string {
+func (p *planner) explain(j *job, why cause, detail string, number int) string {
 	many := func(one, more string) string {
 		if number == 1 {
 			return one
 		}
 		return more
 	}
-	switch code {
-	case CodeNoMatch:
+	switch why {
+	case noMatch:
 		return many("does not match", "do not match") + fmt.Sprintf(" the query %q", j.choreo.Query)
-	case CodeHeld:
-		if number == 1 {
-			return "is left alone: " + detail
-		}
-		return "are left alone: for each, " + detail
-	case CodePinned:
+	case held:
+		return many("is left alone: ", "are left alone: for each, ") + detail
+	case pinned:
 		return many("has", "have") + " an entry of this app that belongs to a person"
-	case CodeFrozen:
+	case frozenDown:
 		return many("is", "are") + " down, and nothing moves off nodes that are down: " + p.in.Frozen
-	case CodeDown:
+	case down:
 		return many("is", "are") + " down"
-	case CodeDraining:
+	case draining:
 		return many("is", "are") + " being drained"
-	case CodeCordoned:
+	case cordoned:
 		return many("is", "are") + " not schedulable"
-	case CodePort:
+	case portInUse:
 		return many("has ", "have ") + detail
-	case CodeOnePerNode:
+	case onePerNode:
 		return many("runs", "run") + fmt.Sprintf(" an instance already, and the fixed %s leaves room for one per node", portWords(j.ports))
-	case CodeMaxPerNode:
-		return many("has", "have") + fmt.Sprintf(" as many instances as maxPerNode (%d) allows", j.limit())
+	case maxPerNode:
+		return many("has", "have") + fmt.Sprintf(" as many instances as maxPerNode (%d) allows", j.limit)
+	case full:
+		return many("has", "have") + fmt.Sprintf(" %d instances, which is as many as one node may have", maxOnHost)
+	case lacksMemory, lacksCPU, lacksDisk:
+		need, _ := amounts(why, j.needs)
+		return many("lacks ", "lack ") + scarceWords[why] + " (each instance needs " + need + ")"
 	default:
-		return code
+		return causeCodes[why]
 	}
 }
 
-func portWords(ports []int) string {
-	word := "port "
-	if len(ports) > 1 {
-		word = "ports "
+// explainOne is the verdict in words for one node, with its numbers.
+func (p *planner) explainOne(j *job, h *host, why cause, detail string) string {
+	need, number := amounts(why, j.needs)
+	if need == "" {
+		return p.explain(j, why, detail, 1)
 	}
-	return word + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
+	all, has := amounts(why, h.capacity)
+	_, used := amounts(why, h.used)
+	free := inWords(why, max(0, has-used))
+	if used > has {
+		return fmt.Sprintf("lacks %s: each instance needs %s, and more than its %s is set aside already", scarceWords[why], need, all)
+	}
+	if number > has {
+		return fmt.Sprintf("lacks %s: each instance needs %s, and it has %s in all", scarceWords[why], need, all)
+	}
+	return fmt.Sprintf("lacks %s: each instance needs %s, and %s of %s is free", scarceWords[why], need, free, all)
+}
+
+var scarceWords = map[cause]string{lacksMemory: "memory", lacksCPU: "cores", lacksDisk: "disk space"}
+
+// amounts gives what of r the cause is about, in words and as a number; nothing for other causes.
+func amounts(why cause, r resources) (text string, number float64) {
+	switch why {
+	case lacksMemory:
+		number = r.mem
+	case lacksCPU:
+		number = r.cpus
+	case lacksDisk:
+		number = r.disk
+	default:
+		return "", 0
+	}
+	return inWords(why, number), number
+}
+
+func inWords(why cause, number float64) string {
+	if why != lacksCPU {
+		return size(number)
+	}
+	cores := strconv.FormatFloat(math.Round(number/microCores*1000)/1000, 'f', -1, 64)
+	return cores + " " + plural(cores == "1", "core")
+}
+
+func portWords(ports []int) string {
+	return plural(len(ports) == 1, "port") + " " + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
+}
+
+func plural(one bool, word string) string {
+	if one {
+		return word
+	}
+	return word + "s"
 }
 
 // about is what holds for the app as a whole, whatever the nodes; false where the nodes decide.
@@ -101,4 +188,15 @@ func (p *planner) about(j *job) (Reason, bool) {
 		return Reason{Code: CodeScale, Message: "its scale is 0: POST " + path + "/_scale"}, true
 	}
 	return Reason{}, false
+}
+
+var sizeUnits = []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"}
+
+// size says a number of bytes with the unit in which it is short, rounded down to a tenth of it.
+func size(bytes float64) string {
+	unit := 0
+	for ; bytes >= 1024 && unit < len(sizeUnits)-1; unit++ {
+		bytes /= 1024
+	}
+	return strconv.FormatFloat(math.Floor(bytes*10)/10, 'f', -1, 64) + " " + sizeUnits[unit]
 }

@@ -20,6 +20,7 @@ type Choreo struct {
 	Spread            []string       `json:"spread,omitzero"`     // "hostname" or tag prefixes such as "zone:"
 	Schedule          *Schedule      `json:"schedule,omitzero"`   // a job that runs to its end
 	Update            *UpdatePolicy  `json:"update,omitzero"`
+	Priority          int            `json:"priority,omitzero"`     // apps with a higher one get their places first; 0 is usual
 	OnDisconnect      string         `json:"onDisconnect,omitzero"` // keep (default) or stop
 	DisconnectSeconds float64        `json:"disconnectSeconds,omitzero"`
 	Dist              []Placement    `json:"dist,omitzero"` // where it runs now; written by the API, ignored on input
@@ -57,6 +58,9 @@ const (
 	ModeEach  = "each"
 )
 
+// maxPriority bounds Choreo.Priority either way.
+const maxPriority = 1000
+
 // MaxScale bounds the number of instances of one app.
 const MaxScale = 1_000_000
 
@@ -83,6 +87,9 @@ func (ch *Choreo) check(c *checker) {
 		if s != "hostname" && !strings.HasSuffix(s, ":") {
 			c.at("spread", i).fail(`must be "hostname" or a tag prefix that ends in a colon, such as "zone:"`)
 		}
+	}
+	if ch.Priority < -maxPriority || ch.Priority > maxPriority {
+		c.at("priority").fail("must be a number from -1000 to 1000")
 	}
 	c.at("mode").oneOf(ch.Mode, "", ModeCount, ModeEach)
 	c.at("onDisconnect").oneOf(ch.OnDisconnect, "", "keep", "stop")

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package scheduler
+
+import "testing"
+
+func countCPU(*testing.B) {}
