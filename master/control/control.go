@@ -81,6 +81,7 @@ type Controller struct {
 	indexing sync.Mutex // guards indexed
 	indexed  map[string]indexedAs
 	notes    map[scheduler.Note]bool // of the last plan; the loop's alone
+	memo     scheduler.Memo          // of the plans
 	rounds   atomic.Int64            // finished looks at the whole bucket
 }
 

@@ -16,6 +16,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	in := scheduler.Input{
 		Now: time.Now().UTC().Truncate(time.Millisecond), Writer: writer, Term: term,
 		Match: func(query string) ([]string, error) { return c.index.Match(ctx, query) },
+		Memo:  &c.memo,
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
