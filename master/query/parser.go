@@ -185,7 +185,7 @@ func (p *parser) clause(around scope) (Query, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		if name == existsField && first.bare {
+		if name == ExistsField && first.bare {
 			return p.named(scope{exists: true, named: true, from: first.from})
 		}
 		return p.named(scope{field: name, named: true, from: first.from})

@@ -165,7 +165,7 @@ func (q *Bool) print(b *strings.Builder, inner bool) {
 
 func printField(b *strings.Builder, field string) {
 	if field != "" {
-		if field == existsField {
+		if field == ExistsField {
 			b.WriteByte('\\')
 		}
 		b.WriteString(escape(field))

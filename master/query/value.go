@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// existsField is the field whose values are the names of fields.
-const existsField = "_exists_"
+// ExistsField is the field whose values are the names of fields.
+const ExistsField = "_exists_"
 
 // scope is what stands before a value.
 type scope struct {
@@ -35,7 +35,7 @@ func (p *parser) value(at scope) (Query, *Error) {
 		sign := string(p.lex.in[p.tok.from])
 		return nil, p.fail(sign+" has nothing to its left", `a word before it, or the character as \`+sign)
 	case at.exists:
-		return nil, p.fail("this is not the name of a field", "a name such as "+existsField+":tags")
+		return nil, p.fail("this is not the name of a field", "a name such as "+ExistsField+":tags")
 	case k == pattern:
 		return p.regexp(at)
 	case k == rangeOpen:
@@ -144,7 +144,7 @@ func (p *parser) exists(t token) (Query, *Error) {
 	case t.kind == word && t.text == "*" && t.bare:
 		return All{}, p.boost()
 	case len(t.wild) > 0 || t.text == "" || p.tok.kind == tilde:
-		return nil, fail(t.from, "this is not the name of a field", "a name such as "+existsField+":tags, without wildcards")
+		return nil, fail(t.from, "this is not the name of a field", "a name such as "+ExistsField+":tags, without wildcards")
 	}
 	return Exists{Field: t.text}, p.boost()
 }
