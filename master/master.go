@@ -20,7 +20,7 @@ import (
 
 	"stathub/master/control"
 	"stathub/master/httpapi"
-	"stathub/master/index"
+	"stathub/master/journal"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
 	_ "stathub/state/dirstore"  // file://
@@ -68,24 +68,25 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
-	nodes, err := index.New(index.FieldsOf[state.Node]()...)
+	found, err := newIndexes()
 	if err != nil {
-		return fmt.Errorf("cannot make the search index: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, nodes.Close()) }()
+	defer func() { err = errors.Join(err, found.Close()) }()
 	listener, err := o.listen()
 	if err != nil {
 		return err
 	}
 	mind := control.New(control.Options{
-		Store: store, Index: nodes, Log: log, Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, Gate: o.gate(store, log),
+		Store: store, Index: found.nodes, Log: log, Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, Gate: o.gate(store, log),
 	})
+	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
 	api := httpapi.Handler(httpapi.Options{
-		Control: mind, Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done()}),
+		Control: mind, Journal: events, Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done()}),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL)) }),
 	})
 	clean := func(ctx context.Context) error {
@@ -93,7 +94,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return nil
 	}
 	log.Info("master started", "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
-	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, clean}, o.Started, log)
+	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, events.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err
 }

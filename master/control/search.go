@@ -60,7 +60,7 @@ func (c *Controller) unindexed() (puts []index.Doc, now map[string]indexedAs) {
 func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Options) (rows []*state.Node, total int, err error) {
 	found, err := c.index.Search(ctx, text, page)
 	if err != nil {
-		return nil, 0, queryError(err)
+		return nil, 0, QueryError(err)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -76,11 +76,11 @@ func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Op
 // CheckQuery says what is wrong with a node query, code Invalid with the column.
 func (c *Controller) CheckQuery(ctx context.Context, text string) error {
 	_, err := c.index.Search(ctx, text, index.Options{Size: 1})
-	return queryError(err)
+	return QueryError(err)
 }
 
-// queryError gives the error of a malformed query the form of those of documents.
-func queryError(err error) error {
+// QueryError gives the error of a malformed query the form of those of documents.
+func QueryError(err error) error {
 	var bad *query.Error
 	if !errors.As(err, &bad) {
 		return err

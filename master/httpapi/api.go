@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"stathub/master/control"
+	"stathub/master/journal"
 	"stathub/state"
 	"stathub/web/rest"
 )
@@ -16,6 +17,7 @@ import (
 // Options are what the API is made of.
 type Options struct {
 	Control *control.Controller
+	Journal *journal.Journal
 	Page    http.Handler // the console: / and /assets/; nil: none
 	Gateway http.Handler // the bucket for agents, at /state/; nil: none
 	Log     *slog.Logger // nil: none
@@ -23,6 +25,7 @@ type Options struct {
 
 type api struct {
 	control *control.Controller
+	journal *journal.Journal
 	log     *slog.Logger
 	proxy   *httputil.ReverseProxy
 }
@@ -32,7 +35,7 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{control: o.Control, log: o.Log, proxy: newProxy()}
+	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy()}
 	mux := rest.NewRouter(a.routes())
 	if o.Page != nil {
 		mux.Method(http.MethodGet, "/", o.Page)
@@ -92,6 +95,11 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stderr", Handler: a.toAgent("_stderr")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_health", Handler: a.toAgent("_health")},
 		{Method: get, Path: "/v1/proc", Handler: a.allProcs},
+
+		{Method: get, Path: "/v1/event/_search", Handler: a.searchEvents},
+		{Method: post, Path: "/v1/event/_search", Handler: a.searchEvents},
+		{Method: get, Path: "/v1/event/_count", Handler: a.countEvents},
+		{Method: post, Path: "/v1/event/_count", Handler: a.countEvents},
 
 		{Method: get, Path: "/v1/bucket", Handler: a.listBucket},
 		{Method: get, Path: "/v1/bucket/*", Handler: a.getKey},

@@ -73,3 +73,9 @@ func index(c byte) int {
 
 // time is when the ID was made, by the clock of its maker.
 func (g ids) time() time.Time { return time.UnixMilli(int64(g.high >> 16)).UTC() }
+
+// Time gives when an ID was made, by the clock of its maker, in UTC. It is false for what is no ID.
+func Time(id string) (time.Time, bool) {
+	g, ok := parseULID(id)
+	return g.time(), ok
+}

@@ -1,0 +1,41 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+
+	"stathub/master/index"
+	"stathub/state"
+)
+
+// indexes are the search indexes of a master: one for each kind of thing.
+type indexes struct {
+	nodes, events *index.Index
+}
+
+func newIndexes() (_ *indexes, err error) {
+	x := &indexes{}
+	for _, one := range []struct {
+		index **index.Index
+		known []index.Field
+	}{
+		{&x.nodes, index.FieldsOf[state.Node]()},
+		{&x.events, index.FieldsOf[state.Event]()},
+	} {
+		if *one.index, err = index.New(one.known...); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot make a search index: %w", err), x.Close())
+		}
+	}
+	return x, nil
+}
+
+// Close gives the memory back.
+func (x *indexes) Close() error {
+	var errs []error
+	for _, one := range []*index.Index{x.nodes, x.events} {
+		if one != nil {
+			errs = append(errs, one.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
