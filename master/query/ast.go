@@ -31,7 +31,8 @@ type Wildcard struct {
 	Pattern string // '*' is any run and '?' one character; a backslash stands before a '*', '?' or backslash that is meant itself
 }
 
-// Regexp is a regular expression for an entire word or an entire whole value: "/web-[0-9]+/".
+// Regexp is a regular expression for an entire word or an entire whole value: "/web-[0-9]+/". Where values are in lower
+// case, Lower is the pattern for them.
 type Regexp struct {
 	Field   string
 	Pattern string // as between the slashes, with \/ resolved; in the syntax of regexp/syntax, without anchors and flags
