@@ -96,6 +96,8 @@ func TestBadValues(t *testing.T) {
 		"a field in quotes":          {`"a b":c`, 1, "without quotes", `a\ b:c`},
 		"a wildcard in a field":      {`a*:b`, 1, "field name", ""},
 		"equal":                      {`os.cpus:=8`, 9, "= is not an operator", `os.cpus:8`},
+		"a sign of equality":         {`a AND (tags == ssd)`, 13, "== is not an operator", `a AND (tags:ssd)`},
+		"one behind a value":         {`a:b = c`, 5, "= is not an operator", ""},
 		"greater than, mixed up":     {`os.cpus:=>8`, 9, "=> is not an operator", `os.cpus:>=8`},
 		"no such comparison":         {`os.cpus:<>8`, 9, "<> is not an operator", ""},
 		"a comparison without colon": {`os.cpus>8`, 1, "colon", `os.cpus:>8`},
@@ -125,6 +127,7 @@ func TestBadValues(t *testing.T) {
 		"wildcards in a range":       {`f:[10.* TO 11.*]`, 4, "wildcards", ""},
 		"a bracket of another range": {`f:[1 TO 5)`, 10, "cannot stand in a range", ""},
 		"too long":                   {strings.Repeat("a", MaxLength+1), MaxLength + 1, "longer", ""},
+		"too many clauses":           {strings.Repeat("a ", MaxClauses) + "(b)", 2*MaxClauses + 1, "more than 1024 clauses", ""},
 		"too deep":                   {strings.Repeat("(", MaxDepth+1) + "a", MaxDepth + 1, "groups", ""},
 	}.run(t)
 }

@@ -10,10 +10,11 @@ import (
 
 // The bounds of a query. They are far beyond what a person types, and keep a hostile one cheap.
 const (
-	MaxLength = 16 << 10 // characters
-	MaxDepth  = 100      // groups within groups
-	MaxEdits  = 2        // of a fuzzy term, as in Lucene
-	MaxSlop   = 1000     // positions
+	MaxLength  = 16 << 10 // characters
+	MaxDepth   = 100      // groups within groups
+	MaxClauses = 1024     // in all groups together, as in Lucene
+	MaxEdits   = 2        // of a fuzzy term, as in Lucene
+	MaxSlop    = 1000     // positions
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -41,6 +42,7 @@ type parser struct {
 	tok   token
 	last  token // the one before tok
 	depth int
+	count int // of clauses
 	work  int // that the patterns so far take to be compiled
 }
 
@@ -79,6 +81,9 @@ func (p *parser) query() (Query, *Error) {
 func (p *parser) clauses(around scope) (Query, *Error) {
 	var all []Clause
 	for p.tok.kind != end && p.tok.kind != closing {
+		if p.count++; p.count > MaxClauses {
+			return nil, p.fail(fmt.Sprintf("there are more than %d clauses", MaxClauses), "")
+		}
 		joined, err := p.conjunction(len(all) == 0)
 		if err != nil {
 			return nil, err

@@ -126,6 +126,9 @@ func (p *parser) misplaced(at scope, t token) *Error {
 		instead := map[string]string{"=>": ">=", "=<": "<="}[op]
 		return fail(t.from, op+" is not an operator", `the value alone, one of > >= < <=, or the character as \=`, edit{t.from, t.from + n, instead})
 	}
+	if t.bare && strings.Trim(t.text, "=") == "" {
+		return p.equal(t)
+	}
 	if at.field != "" || t.angle == 0 {
 		return nil
 	}
@@ -135,6 +138,24 @@ func (p *parser) misplaced(at scope, t token) *Error {
 			name, rest = short, rest[:1]+"="+rest[1:]
 		}
 		bad.fix = []edit{{t.from, t.to, name + ":" + rest}}
+	}
+	return bad
+}
+
+// equal is the error for a sign of equality between blanks. What stands around it are probably a field and its value.
+func (p *parser) equal(t token) *Error {
+	bad := fail(t.from, t.text+" is not an operator", `a colon behind the field, such as os.cpus:8, or the character as \=`)
+	to := t.from
+	for to > 0 && blank(p.lex.in[to-1]) {
+		to--
+	}
+	from := to
+	for from > 0 && !blank(p.lex.in[from-1]) && p.lex.in[from-1] != '(' {
+		from--
+	}
+	left := string(p.lex.in[from:to])
+	if left != "" && left == escape(left) && (p.tok.kind == word || p.tok.kind == quoted) {
+		bad.fix = []edit{{to, p.tok.from, ":"}}
 	}
 	return bad
 }
