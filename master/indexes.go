@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"stathub/master/index"
+	"stathub/master/suggest"
 	"stathub/state"
 )
 
@@ -27,6 +28,14 @@ func newIndexes() (_ *indexes, err error) {
 		}
 	}
 	return x, nil
+}
+
+// suggest makes what helps to type queries.
+func (x *indexes) suggest() map[string]*suggest.Box {
+	return map[string]*suggest.Box{
+		"node":  {Source: x.nodes, First: []string{"tags", "hostname", "id"}},
+		"event": {Source: x.events, First: []string{"kind", "app", "node"}},
+	}
 }
 
 // Close gives the memory back.

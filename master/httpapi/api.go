@@ -10,6 +10,7 @@ import (
 
 	"stathub/master/control"
 	"stathub/master/journal"
+	"stathub/master/suggest"
 	"stathub/state"
 	"stathub/web/rest"
 )
@@ -18,9 +19,10 @@ import (
 type Options struct {
 	Control *control.Controller
 	Journal *journal.Journal
-	Page    http.Handler // the console: / and /assets/; nil: none
-	Gateway http.Handler // the bucket for agents, at /state/; nil: none
-	Log     *slog.Logger // nil: none
+	Suggest map[string]*suggest.Box // by what is searched: "node", "event"
+	Page    http.Handler            // the console: / and /assets/; nil: none
+	Gateway http.Handler            // the bucket for agents, at /state/; nil: none
+	Log     *slog.Logger            // nil: none
 }
 
 type api struct {
@@ -36,7 +38,11 @@ func Handler(o Options) http.Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy()}
-	mux := rest.NewRouter(a.routes())
+	routes := a.routes()
+	for what, box := range o.Suggest {
+		routes = append(routes, rest.Route{Method: get, Path: "/v1/" + what + "/_suggest", Handler: a.suggestTo(box)})
+	}
+	mux := rest.NewRouter(routes)
 	if o.Page != nil {
 		mux.Method(http.MethodGet, "/", o.Page)
 		mux.Method(http.MethodGet, "/assets/*", o.Page)

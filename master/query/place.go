@@ -104,6 +104,8 @@ func (s *scan) next() piece {
 	case first == '"':
 		t.kind, s.lex.at = quoted, len(s.lex.in)
 		start++
+	case first == '^':
+		t.kind, s.lex.at = boost, start+1
 	case first == '/' && !was.inRange:
 		s.lex.at = start + s.lex.run(start, func(r rune) bool { return !blank(r) && r != '(' && r != ')' && r != '"' })
 	case s.lex.at == start:
