@@ -51,14 +51,15 @@ type NodeIndex interface {
 
 // Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.
 type Controller struct {
-	store state.Store
-	index NodeIndex
-	log   *slog.Logger
-	opts  Options
-	said  said
-	told  *eventlog.Log
-	locks locks
-	poke  chan struct{} // something is to be looked at or decided
+	store  state.Store
+	index  NodeIndex
+	log    *slog.Logger
+	opts   Options
+	said   said
+	warned warnings
+	told   *eventlog.Log
+	locks  locks
+	poke   chan struct{} // something is to be looked at or decided
 
 	mu        sync.RWMutex // guards the folders and what follows
 	apps      *folder[state.App]

@@ -62,6 +62,12 @@ func (c *Controller) decide(ctx context.Context) {
 	c.mu.RUnlock()
 	in, etags := c.input(ctx)
 	plan := scheduler.Schedule(in)
+	c.explainQueries(ctx, plan.Apps, func(app string) string {
+		if ch := in.Choreos[app]; ch != nil {
+			return ch.Query
+		}
+		return ""
+	})
 	c.mu.Lock()
 	c.plan, c.planned = plan, edits
 	close(c.replanned)

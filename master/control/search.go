@@ -34,6 +34,7 @@ func (c *Controller) reindex() {
 		return
 	}
 	c.said.clear("index")
+	c.warned.forget()
 	c.indexed = now
 	c.replan()
 }
@@ -55,28 +56,29 @@ func (c *Controller) unindexed() (puts []index.Doc, now map[string]indexedAs) {
 	return puts, now
 }
 
+// Found is a page of what matches a query.
+type Found[T any] struct {
+	Total    int      // all that match, of every page
+	Rows     []T      // of the page
+	Warnings []string // what the query may have got wrong
+}
+
 // SearchNodes gives the nodes that match a query, a page of them, by hostname and id. A malformed query is code Invalid
 // with the column.
-func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Options) (rows []*state.Node, total int, err error) {
+func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Options) (Found[*state.Node], error) {
 	found, err := c.index.Search(ctx, text, page)
 	if err != nil {
-		return nil, 0, QueryError(err)
+		return Found[*state.Node]{}, QueryError(err)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	rows = make([]*state.Node, 0, len(found.IDs))
+	rows := make([]*state.Node, 0, len(found.IDs))
 	for _, id := range found.IDs {
 		if n := c.node(id); n != nil {
 			rows = append(rows, n)
 		}
 	}
-	return rows, found.Total, nil
-}
-
-// CheckQuery says what is wrong with a node query, code Invalid with the column.
-func (c *Controller) CheckQuery(ctx context.Context, text string) error {
-	_, err := c.index.Search(ctx, text, index.Options{Size: 1})
-	return QueryError(err)
+	return Found[*state.Node]{found.Total, rows, found.Warnings}, nil
 }
 
 // QueryError gives the error of a malformed query the form of those of documents.

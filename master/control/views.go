@@ -133,7 +133,16 @@ func (c *Controller) Explain(ctx context.Context, app string) ([]scheduler.NodeV
 		return nil, missing(state.KindApp, app)
 	}
 	in, _ := c.input(ctx)
-	return scheduler.Explain(in, app), nil
+	verdicts := scheduler.Explain(in, app)
+	if ch := in.Choreos[app]; ch != nil {
+		said := c.queryWarnings(ctx, ch.Query)
+		for i := range verdicts {
+			if verdicts[i].Code == scheduler.CodeNoMatch {
+				verdicts[i].Reason = withWarnings(verdicts[i].Reason, said)
+			}
+		}
+	}
+	return verdicts, nil
 }
 
 // Outage says why the picture may be old; empty: the bucket could be read at the last look.

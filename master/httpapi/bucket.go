@@ -193,7 +193,7 @@ func (a *api) validate(ctx context.Context, key string, data []byte) error {
 	case state.KindChoreo:
 		var ch *state.Choreo
 		if ch, err = state.DecodeInput[state.Choreo](key, data); err == nil {
-			err = a.control.CheckQuery(ctx, ch.Query)
+			_, err = a.control.CheckQuery(ctx, ch.Query)
 		}
 	case state.KindNode:
 		_, err = state.DecodeInput[state.Node](key, data)

@@ -53,10 +53,11 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var said []string
 	doc, created, err := a.control.PutChoreo(r.Context(), name, cond, func(old *state.Choreo) (*state.Choreo, error) {
 		ch, err := rest.DecodeChoreo(state.KindChoreo.Key(name), data, old)
 		if err == nil {
-			err = a.control.CheckQuery(r.Context(), ch.Query)
+			said, err = a.control.CheckQuery(r.Context(), ch.Query)
 		}
 		return ch, err
 	})
@@ -66,6 +67,7 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	if created {
 		rest.Location(w, "/v1/app/%s/choreo", name)
 	}
+	rest.Warn(w, said)
 	a.writeChoreo(w, r, rest.Written(created), doc)
 	return nil
 }
@@ -114,7 +116,7 @@ func (a *api) getQuery(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) query(w http.ResponseWriter, r *http.Request) error {
-	query, err := a.readQuery(w, r)
+	query, said, err := a.readQuery(w, r)
 	if err != nil {
 		return err
 	}
@@ -122,22 +124,24 @@ func (a *api) query(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	rest.Warn(w, said)
 	a.writeChoreo(w, r, http.StatusOK, doc)
 	return nil
 }
 
-// readQuery gives the node query that is the body; an empty one is every node.
-func (a *api) readQuery(w http.ResponseWriter, r *http.Request) (string, error) {
+// readQuery gives the node query that is the body, and what may be wrong with it; an empty one is every node.
+func (a *api) readQuery(w http.ResponseWriter, r *http.Request) (query string, said []string, err error) {
 	data, err := rest.ReadBody(w, r, maxQuery)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	query := strings.TrimSpace(string(data))
+	query = strings.TrimSpace(string(data))
 	if !utf8.ValidString(query) {
-		return "", state.Errorf(state.Invalid, "", "the query is not UTF-8 text")
+		return "", nil, state.Errorf(state.Invalid, "", "the query is not UTF-8 text")
 	}
 	if query == "" {
 		query = "*"
 	}
-	return query, a.control.CheckQuery(r.Context(), query)
+	said, err = a.control.CheckQuery(r.Context(), query)
+	return query, said, err
 }

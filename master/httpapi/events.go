@@ -29,11 +29,7 @@ func (a *api) searchEvents(w http.ResponseWriter, r *http.Request) error {
 		return control.QueryError(err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Total    int            `json:"total"` // all events that match
-		Rows     []*state.Event `json:"rows"`  // those of this page, the newest first
-		Warnings []string       `json:"warnings,omitempty"`
-	}{p.Total, p.Rows, p.Warnings}, "")
+	writeFound(w, r, control.Found[*state.Event](p))
 	return nil
 }
 

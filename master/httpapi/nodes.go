@@ -32,15 +32,21 @@ func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, total, err := a.control.SearchNodes(r.Context(), string(data), page)
+	found, err := a.control.SearchNodes(r.Context(), string(data), page)
 	if err != nil {
 		return err
 	}
-	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Total int           `json:"total"` // all nodes that match
-		Rows  []*state.Node `json:"rows"`  // those of this page
-	}{total, rows}, "")
+	writeFound(w, r, found)
 	return nil
+}
+
+// writeFound answers a search.
+func writeFound[T any](w http.ResponseWriter, r *http.Request, found control.Found[T]) {
+	rest.WriteJSON(w, r, http.StatusOK, struct {
+		Total    int      `json:"total"` // all that match
+		Rows     []T      `json:"rows"`  // those of this page
+		Warnings []string `json:"warnings,omitempty"`
+	}{found.Total, found.Rows, found.Warnings}, "")
 }
 
 // nodeOf gives a node that is there.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"stathub/state"
 )
@@ -31,6 +32,13 @@ func Location(w http.ResponseWriter, format string, args ...any) {
 		args[i] = url.PathEscape(fmt.Sprint(arg))
 	}
 	w.Header().Set("Location", fmt.Sprintf(format, args...))
+}
+
+// Warn adds what may be wrong with a request that was carried out to the answer's header: a Warning of code 299 each.
+func Warn(w http.ResponseWriter, warnings []string) {
+	for _, text := range warnings {
+		w.Header().Add("Warning", "299 - "+strconv.QuoteToASCII(text))
+	}
 }
 
 // NotFound is what a read of something that is not there gets.
