@@ -12,7 +12,7 @@ import (
 func countCPU(b *testing.B) {
 	start := cpuTime()
 	b.Cleanup(func() {
-		b.ReportMetric(float64((cpuTime() - start).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+		b.ReportMetric(float64((cpuTime()-start).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 	})
 }
 

@@ -50,6 +50,9 @@ func (p *planner) explainNode(j *job, h *host, pl *place) (code, reason string) 
 		}
 		return CodePlaced, reason
 	}
+	if why == fits && len(j.stale) > 0 {
+		return CodeLeaving, "the node could run it, but first it " + j.leaving()[0].Message
+	}
 	if why == fits {
 		return CodeNotRequired, "the node could run it, but the scale is met by others"
 	}

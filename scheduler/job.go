@@ -32,6 +32,7 @@ type job struct {
 	places []*place
 	fresh  bool // places is no longer in the order of the hosts
 	live   int  // instances that count as placed
+	stale  []remnant
 }
 
 // place is an app on a node.

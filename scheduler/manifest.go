@@ -90,7 +90,7 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 		return &mine, true
 	case pl.same() || !pl.ours():
 		return pl.entry, false
-	case pl.n == 0 && pl.job.mode != keeping:
+	case pl.n == 0 && pl.job.mode != keeping && !pl.lingers():
 		return nil, true
 	case pl.asIs && pl.n == pl.entry.Count:
 		return pl.entry, false
@@ -111,6 +111,9 @@ func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEnt
 	e.App, e.Count, e.RestartToken, e.Owner = now.App, pl.n, now.RestartToken, state.OwnerMaster
 	if pl.job.choreo != nil {
 		e.Schedule = now.Schedule
+		if pl.entry == nil || !pl.host.down() { // what a silent node knows of is what it was told
+			e.DisconnectSeconds = now.DisconnectSeconds
+		}
 	}
 	e.Sum = p.digests.of(&e)
 	return &e

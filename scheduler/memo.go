@@ -157,9 +157,9 @@ func (m *Memo) of(name string, app *state.App, choreo *state.Choreo) *known {
 		k.ports, k.needs = fixedPorts(app), needs(app.ResAlloc)
 	}
 	k.entry.Owner = state.OwnerMaster
-	k.entry.Schedule = nil
+	k.entry.Schedule, k.entry.DisconnectSeconds = nil, 0
 	if choreo != nil {
-		k.entry.Schedule = choreo.Schedule
+		k.entry.Schedule, k.entry.DisconnectSeconds = choreo.Schedule, disconnectSeconds(choreo)
 	}
 	k.app, k.choreo, k.sums = app, choreo, nil
 	return k

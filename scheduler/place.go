@@ -11,7 +11,11 @@ func (p *planner) extend(j *job) {
 		p.extendEach(j)
 		return
 	}
-	if lack := j.choreo.Scale - j.live; lack > 0 {
+	lack := j.choreo.Scale - j.live
+	if lack > 0 && j.single() {
+		lack -= p.remain(j)
+	}
+	if lack > 0 {
 		p.grow(j, lack)
 	}
 	p.trimSilent(j)

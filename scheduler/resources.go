@@ -125,7 +125,7 @@ func (p *planner) evict() {
 				continue
 			}
 			if n := h.used.excess(pl.listed.needs, j.needs, h.capacity); n > 0 {
-				pl.set(max(0, pl.n-n))
+				pl.set(pl.lower(max(0, pl.n-n)))
 			}
 		}
 	}

@@ -45,6 +45,7 @@ func (p *planner) staying(pl *place) int {
 	if j.each() {
 		n = min(n, j.choreo.Scale)
 	}
+	n = pl.lower(n)
 	switch {
 	case h.down() && p.in.Frozen != "":
 		if pl.conflict && pl.entry != nil {
@@ -64,7 +65,7 @@ func (p *planner) shrink(j *job, excess int) {
 	for class := 0; class < 3 && excess > 0; class++ {
 		p.cands = p.cands[:0]
 		for _, pl := range j.places {
-			if pl.ours() && pl.n > 0 && pl.host.alive && class == pl.host.class() {
+			if pl.ours() && pl.n > 0 && pl.host.alive && class == pl.host.class() && pl.lower(pl.n-1) < pl.n {
 				p.cands = append(p.cands, candidate{key: ^pl.weight(), rank: ^j.rank(pl.host), host: pl.host, place: pl})
 			}
 		}

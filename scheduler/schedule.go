@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"stathub/state"
 )
@@ -27,6 +28,9 @@ func Schedule(in Input) Plan {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.App, b.App))
 	})
 	plan.Notes = p.notes
+	if p.wake > 0 {
+		plan.Wake = in.Now.Add(p.wake)
+	}
 	return plan
 }
 
@@ -34,12 +38,14 @@ func Schedule(in Input) Plan {
 type planner struct {
 	in        Input
 	memo      *Memo
-	slab      []host // by id
-	open      hostSet   // the hosts that take something new
-	jobs      []*job // by name
-	order     []*job // in which they get their places
+	slab      []host  // by id
+	open      hostSet // the hosts that take something new
+	jobs      []*job  // by name
+	order     []*job  // in which they get their places
 	queries   map[string]match
 	groupings map[string]*grouping // by spread
+	runs      map[string][]sign    // by app that must not run twice; nil: not looked for yet
+	wake      time.Duration        // from now; 0: never
 	digests   digests
 	notes     []Note
 	largest   resources // what the node has that has most of it, of each kind

@@ -17,7 +17,7 @@ func (p *planner) status(j *job) AppStatus {
 	if r, ok := p.about(j); ok {
 		s.Reasons = []Reason{r}
 	} else if s.Placed < s.Wanted || s.Wanted == 0 {
-		s.Reasons = p.reasons(j)
+		s.Reasons = append(j.leaving(), p.reasons(j)...)
 	}
 	return s
 }

@@ -31,6 +31,10 @@ type Input struct {
 	// Frozen, when not empty, says why nobody is moved off a node that is down (law 7).
 	Frozen string
 
+	// Silent is how long nodes have been silent, as this master observed it: since their last sign of life, or since it
+	// first looked. A node that is left out is not silent.
+	Silent map[string]time.Duration
+
 	// Memo, where not nil, makes plans after the first one cheaper. It does not change them.
 	Memo *Memo
 }
@@ -46,6 +50,7 @@ type Plan struct {
 	Manifests map[string]*state.Manifest // by node; only those whose content is to change
 	Apps      map[string]AppStatus       // by name: every app of Apps, Choreos and Broken
 	Notes     []Note                     // in the order of node and app
+	Wake      time.Time                  // when to plan again though nothing has changed; zero: no need
 }
 
 // AppStatus is how much of an app is placed once the plan is applied.
@@ -90,6 +95,7 @@ const (
 	CodePort        = "port"         // another app has a fixed port of this one
 	CodeOnePerNode  = "one-per-node" // the app's fixed port leaves room for one instance
 	CodeMaxPerNode  = "max-per-node" // the choreo's maxPerNode is reached
+	CodeLeaving     = "leaving"      // an instance may still run where it is to stop, and must not run twice
 	CodePinned      = "pinned"       // a person's entry of this app is on the node
 	CodePlaced      = "placed"       // the node was chosen
 	CodeNotRequired = "not-required" // the node could run the app, but enough others do

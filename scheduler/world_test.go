@@ -13,10 +13,13 @@ import (
 )
 
 // world builds inputs and applies plans to them, as a master would.
-type world struct{ Input }
+type world struct {
+	Input
+	t fataler
+}
 
 func newWorld(nodes ...string) *world {
-	w := &world{Input{
+	w := &world{Input: Input{
 		Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Writer: "m1", Term: 7,
 		Apps: map[string]*state.App{}, Choreos: map[string]*state.Choreo{}, Broken: map[string]string{},
 		Nodes: map[string]*state.Node{}, Manifests: map[string]Current{}, Reports: map[string]*state.Report{},
@@ -53,6 +56,19 @@ func (w *world) app(name string, scale int, ports ...int) (*state.App, *state.Ch
 	c := &state.Choreo{App: name, Query: "*", Scale: scale}
 	w.Apps[name], w.Choreos[name] = a, c
 	return a, c
+}
+
+// person writes an entry of a person's into a manifest.
+func (w *world) person(node, app string, ports ...int) *state.ManifestEntry {
+	m := &state.Manifest{Node: node, Envs: map[string]string{}}
+	if old := w.Manifests[node].Manifest; old != nil {
+		*m = *old
+	}
+	m.Apps = append(slices.Clone(m.Apps), state.ManifestEntry{
+		App: state.App{Name: app, ToProcess: "mine", KillSignal: 15, Start: true, Ports: ports}, Count: 1, Owner: "ann",
+	})
+	w.Manifests[node] = Current{Manifest: m}
+	return &m.Apps[len(m.Apps)-1]
 }
 
 // apply stores the manifests of a plan, read back from their bytes as a bucket gives them.

@@ -58,6 +58,15 @@ const (
 	ModeEach  = "each"
 )
 
+// The words of Choreo.OnDisconnect: what becomes of the instances of a node that is out of touch with the bucket.
+const (
+	DisconnectKeep = "keep" // they run on
+	DisconnectStop = "stop" // they are stopped after DisconnectSeconds, and run elsewhere only then
+)
+
+// DefaultDisconnect is Choreo.DisconnectSeconds where it is left out.
+const DefaultDisconnect = 60 * time.Second
+
 // maxPriority bounds Choreo.Priority either way.
 const maxPriority = 1000
 
@@ -92,7 +101,7 @@ func (ch *Choreo) check(c *checker) {
 		c.at("priority").fail("must be a number from -1000 to 1000")
 	}
 	c.at("mode").oneOf(ch.Mode, "", ModeCount, ModeEach)
-	c.at("onDisconnect").oneOf(ch.OnDisconnect, "", "keep", "stop")
+	c.at("onDisconnect").oneOf(ch.OnDisconnect, "", DisconnectKeep, DisconnectStop)
 	c.at("disconnectSeconds").seconds(&ch.DisconnectSeconds)
 	ch.Schedule.check(c.at("schedule"))
 	ch.Update.check(c.at("update"))

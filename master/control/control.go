@@ -155,9 +155,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.lookAtAll()
 	for {
 		c.round(ctx)
+		alarm := c.alarm()
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-alarm:
+			c.markDirty()
 		case <-ticker.C:
 			c.lookAtAll()
 		case <-c.poke:

@@ -1,0 +1,33 @@
+package control
+
+import "time"
+
+// soonest bounds how often plans follow each other though nothing has changed.
+const soonest = 200 * time.Millisecond
+
+// alarm gives a channel that tells when the plan is to be made anew though nothing has changed; nil: it need not.
+func (c *Controller) alarm() <-chan time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.plan.Wake.IsZero() {
+		return nil
+	}
+	return time.After(max(time.Until(c.plan.Wake), soonest))
+}
+
+func (c *Controller) markDirty() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty = true
+}
+
+// silences is how long the nodes that count as down have been silent.
+func (v *vitals) silences() map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for id, n := range v.nodes {
+		if n.silence > v.timeout {
+			all[id] = n.silence
+		}
+	}
+	return all
+}
