@@ -133,7 +133,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	sv := supervise.New(supervise.Options{
 		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
-		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
+		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, Alone: o.Standalone(), StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
 	return serve(ctx, o, sv, store, listener, address, log)
 }

@@ -25,6 +25,8 @@ type Desired struct {
 	// Beside has, by the ID of an instance of a scheduled job, those that its runs get which overlap. They have their Want,
 	// and are not in IDs.
 	Beside map[string][]string
+
+	Contact Contact // at the time of the decision
 }
 
 // Want is one instance that is to exist.
@@ -35,6 +37,9 @@ type Want struct {
 	Off    string // not empty: why the instance is to have no process, though what it has (folder, logs) is kept
 	App    *App   // the app it is of; nil: it depends on nothing
 	Job    *Job   // nil: it is to run at all times
+
+	// Disconnect, if not 0, is how long the agent may be out of touch with the bucket before the instance must stop.
+	Disconnect time.Duration
 }
 
 // Observed is what the agent knows of each instance, by instance ID.
@@ -51,6 +56,11 @@ type Have struct {
 	Failures int                 // ends in a row, each before state.GoodRunning of running
 	Progress                     // of a scheduled job
 	Ended    *End                // how the last try ended by itself; nil after a stop that was asked for, or before the first try
+
+	// Of its process.
+	Disconnect  time.Duration // Want.Disconnect
+	KillTimeout time.Duration // its time to stop
+	Killed      bool          // it is stopping, and killed already
 }
 
 // End is an end that nobody asked for: an exit, or a start that failed.
@@ -72,6 +82,9 @@ const (
 	Forget  Kind = "forget"  // drop all that is kept of an instance that has no process
 	Settle  Kind = "settle"  // take State and Reason; nothing is done. One to Stopped also forgets how the last try ended
 	Skip    Kind = "skip"    // leave a run of a scheduled job out
+
+	Disconnect Kind = "disconnect" // Stop, since the agent is out of touch with the bucket
+	Kill       Kind = "kill"       // the process that is stopping has had its time: end it now
 )
 
 // Action is one thing to do for one instance, and why.
@@ -140,6 +153,15 @@ func one(desired Desired, id string, have *Have, g *gate, now time.Time) (Action
 	if have == nil {
 		have = &Have{}
 	}
+	action, lost := desired.Contact.guard(id, have, now)
+	if action.Kind != "" {
+		return action, time.Time{}
+	}
+	action, wake := decide(desired, id, have, g, now)
+	return action, earlier(wake, lost)
+}
+
+func decide(desired Desired, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
 	want := desired.Wants[id]
 	switch {
 	case desired.Halt:
@@ -209,9 +231,9 @@ func retry(want *Want, id string, have *Have, g *gate, now time.Time) (Action, t
 	return settle(id, have, state.Backoff, end.What+"; next try after "+delay.String()), due
 }
 
-// start starts an instance once what its app depends on is up.
+// start starts an instance once what its app depends on is up, and nothing tells that it may run elsewhere.
 func start(want *Want, id string, have *Have, g *gate, reason string) (Action, time.Time) {
-	v := g.verdict(want.App)
+	v := g.verdict(want)
 	if v.wait != "" {
 		return settle(id, have, state.Waiting, v.wait), v.wake
 	}

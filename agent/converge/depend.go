@@ -83,7 +83,7 @@ func circle(members []string) string {
 	return strings.Join(append(slices.Clone(members), first), " → ")
 }
 
-// gate decides whether apps may start, as far as dependsOn is concerned. It looks at each app once, however many
+// gate decides whether apps may start, as far as dependsOn and contact with the bucket are concerned. It looks at each app once, however many
 // instances wait for it.
 type gate struct {
 	desired  Desired
@@ -107,7 +107,14 @@ type dependency struct {
 	wake         time.Time
 }
 
-func (g *gate) verdict(app *App) verdict {
+func (g *gate) verdict(want *Want) verdict {
+	if wait := g.desired.apart(want); wait != "" {
+		return verdict{wait: wait}
+	}
+	return g.depends(want.App)
+}
+
+func (g *gate) depends(app *App) verdict {
 	if app == nil || len(app.After) == 0 {
 		return verdict{}
 	}

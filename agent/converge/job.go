@@ -118,7 +118,7 @@ func (p *jobPlan) idle() (Action, time.Time) {
 
 // start starts the run that is due, unless it has to wait for what the app depends on.
 func (p *jobPlan) start() (Action, time.Time) {
-	v := p.gate.verdict(p.want.App)
+	v := p.gate.verdict(p.want)
 	if v.wait != "" {
 		return p.settle(state.Waiting, "the run of "+p.format(p.at)+" "+v.wait), v.wake
 	}

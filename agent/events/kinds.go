@@ -8,18 +8,19 @@ const (
 	AgentStart = "agent.start" // the agent supervises from now on
 	AgentStop  = "agent.stop"  // it ends by itself; an agent that is killed says nothing
 
-	InstanceStart       = "instance.start"        // its process runs
-	InstanceAdopted     = "instance.adopted"      // its process, which ran already, is watched by this agent
-	InstanceExit        = "instance.exit"         // its process ended by itself
-	InstanceStop        = "instance.stop"         // its process is asked to stop
-	InstanceStartFailed = "instance.start-failed" // no process could be made
-	InstanceHealthy     = "instance.healthy"      // all health checks pass
-	InstanceUnhealthy   = "instance.unhealthy"    // one failed too often
-	InstanceOOM         = "instance.oom"          // the kernel killed processes of it for lack of memory
-	InstancePIDs        = "instance.pids"         // it may have no more processes and threads
-	InstanceDisk        = "instance.disk"         // its working directory is over its limit
-	InstanceLimits      = "instance.limits"       // limits that it asks for cannot be enforced here
-	InstanceReplace     = "instance.replace"      // its process is stopped for that, and a new one takes its place
+	InstanceStart        = "instance.start"        // its process runs
+	InstanceAdopted      = "instance.adopted"      // its process, which ran already, is watched by this agent
+	InstanceExit         = "instance.exit"         // its process ended by itself
+	InstanceStop         = "instance.stop"         // its process is asked to stop
+	InstanceStartFailed  = "instance.start-failed" // no process could be made
+	InstanceHealthy      = "instance.healthy"      // all health checks pass
+	InstanceUnhealthy    = "instance.unhealthy"    // one failed too often
+	InstanceOOM          = "instance.oom"          // the kernel killed processes of it for lack of memory
+	InstancePIDs         = "instance.pids"         // it may have no more processes and threads
+	InstanceDisk         = "instance.disk"         // its working directory is over its limit
+	InstanceLimits       = "instance.limits"       // limits that it asks for cannot be enforced here
+	InstanceDisconnected = "instance.disconnected" // it is asked to stop, as the bucket did not hear of the agent for too long
+	InstanceReplace      = "instance.replace"      // its process is stopped for that, and a new one takes its place
 
 	JobRun  = "job.run"  // a run of a scheduled job begins
 	JobSkip = "job.skip" // one is left out, as the one before it still goes on
@@ -42,7 +43,7 @@ const (
 func Bad(kind string) bool {
 	switch kind {
 	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, StoreLost, DiskFailed, EventsLost,
-		InstanceOOM, InstancePIDs, InstanceDisk, InstanceLimits, ArtifactHeld, ArtifactFailed:
+		InstanceDisconnected, InstanceOOM, InstancePIDs, InstanceDisk, InstanceLimits, ArtifactHeld, ArtifactFailed:
 		return true
 	default:
 		return false

@@ -82,6 +82,7 @@ func (s *Supervisor) adoptLeaders(id string, r *record, all []proc.Found) (doubl
 		s.ports.claim(id, i.ports)
 	}
 	if kept >= 0 {
+		i.have.Disconnect = disconnectOf(all[kept].Env)
 		s.take(i, all[kept].ID)
 	}
 	for j, f := range all {

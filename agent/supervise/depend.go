@@ -23,9 +23,7 @@ func (s *Supervisor) tellDependents(i *instance) {
 	if app := s.desired.Apps[i.app]; app == nil || !app.Needed {
 		return
 	}
-	if soon := time.Now().Add(dependDelay); s.wake.IsZero() || soon.Before(s.wake) {
-		s.wake = soon
-	}
+	s.wakeBy(time.Now().Add(dependDelay))
 }
 
 // withNote adds what people should know to the reason of a state.

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"slices"
+	"time"
 
 	"stathub/agent/converge"
 	"stathub/state"
@@ -13,6 +14,7 @@ type desired struct {
 	converge.Desired
 	manifest *state.Manifest
 	specs    map[string]*spec // by instance ID
+	shortest time.Duration    // Disconnect of all instances; 0: none has any
 }
 
 // spec is what an instance is started from.
@@ -83,6 +85,8 @@ func (d *desired) add(node string, c content, app *converge.App, ids []string) {
 	e := c.entry
 	want, from := &converge.Want{Spec: state.SpecSum(d.manifest, e), App: app}, &spec{app: &e.App, nodeEnvs: d.manifest.Envs}
 	want.Policy.Restart, want.Policy.First, want.Policy.Longest = e.RestartPolicy()
+	want.Disconnect = state.Seconds(e.DisconnectSeconds)
+	d.shortest = shorter(d.shortest, want.Disconnect)
 	if !e.App.Start {
 		want.Off = offByEntry
 	}
@@ -119,12 +123,14 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 	for id, i := range s.instances {
 		// A running process keeps its spec, but how it is to be stopped follows the manifest.
 		if from := d.specs[id]; from != nil {
-			i.killSignal, i.killTimeout = from.app.KillSignal, from.app.KillTimeout()
+			i.killSignal, i.have.KillTimeout = from.app.KillSignal, from.app.KillTimeout()
+			i.have.Disconnect = d.Wants[id].Disconnect
 			if job := d.Wants[id].Job; job != nil {
 				i.base = job.Base
 			}
 		}
 	}
+	s.guardContact()
 	s.boundsDue = true
 	s.convergeAll()
 	for _, i := range s.instances {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,15 +231,17 @@ type node struct {
 	opts   Options
 	log    *bytes.Buffer
 	busy   map[int]bool
+	slept  atomic.Int64 // nanoseconds that only Clock counts
 	*Supervisor
 	stop func()
 }
 
 func newNode(t *testing.T) *node {
 	n := &node{t: t, dir: t.TempDir(), store: memstore.New(), runner: newFakeRunner(t), log: &bytes.Buffer{}, busy: map[int]bool{}}
-	last := 20000
+	last, boot := 20000, time.Now().Add(-time.Hour)
 	n.opts = Options{
 		Node: "n", Dir: n.dir, Store: n.store, Runner: n.runner, Artifacts: fakeArtifacts{}, Poll: 2 * time.Second,
+		Clock:   func() time.Duration { return time.Since(boot) + time.Duration(n.slept.Load()) },
 		Environ: []string{"PATH=/bin", "STATHUB_SECRET=x"}, Jitter: func() float64 { return 0.5 },
 		Log: slog.New(slog.NewTextHandler(n.log, nil)),
 		Listen: func(port int) (net.Listener, error) {

@@ -33,10 +33,11 @@ func (w *watch) good(now time.Time) time.Duration {
 	return now.Sub(w.healthy)
 }
 
-// checkGrace is how long a stop waits for checks that were called off. One that hangs in the kernel does not hold it up.
+// checkGrace is how long a stop waits for checks that were called off, unless it is rushed. One that hangs in the kernel
+// does not hold it up.
 const checkGrace = time.Second
 
-func (w *watch) wait() {
+func (w *watch) wait(rush <-chan struct{}) {
 	if w == nil {
 		return
 	}
@@ -44,6 +45,7 @@ func (w *watch) wait() {
 	defer late.Stop()
 	select {
 	case <-w.done:
+	case <-rush:
 	case <-late.C:
 	}
 }
@@ -99,7 +101,7 @@ func (s *Supervisor) healthSpec(i *instance, checks []state.HealthCheck) health.
 		return spec
 	}
 	spec.Dir, spec.User = s.paths.workDir(i.app, i.n, from.app.WorkingDirectory), from.app.User
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: i.have.Spec, spec: from, due: i.have.Run}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: i.have.Spec, spec: from, due: i.have.Run, disconnect: i.have.Disconnect}
 	_, spec.Env = s.environment(t, i.ports)
 	return spec
 }

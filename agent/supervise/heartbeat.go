@@ -14,16 +14,19 @@ func (s *Supervisor) heartbeats(ctx context.Context) {
 	key := state.KindHeartbeat.Key(s.opts.Node)
 	failing, retry := once{log: s.log}, firstRetry
 	for {
-		limited, cancel := context.WithTimeout(ctx, s.opts.Deadline)
-		text := time.Now().UTC().Format(time.RFC3339Nano) + "\n"
+		limited, cancel := context.WithTimeout(ctx, s.contact.within(s.opts.Deadline, 3))
+		began, text := s.opts.Clock(), time.Now().UTC().Format(time.RFC3339Nano)+"\n"
 		_, err := s.opts.Store.Put(limited, key, bytes.NewReader([]byte(text)), state.Condition{})
 		cancel()
-		wait := s.opts.Heartbeat
+		if ctx.Err() == nil {
+			s.post(func() { s.beaten(began, err == nil) })
+		}
+		wait := s.contact.within(s.opts.Heartbeat, 4)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
 			failing.warn("heartbeat", "cannot write the heartbeat", err)
-			if wait = retry; retry < s.opts.Heartbeat {
+			if wait = min(wait, retry); retry < s.opts.Heartbeat {
 				retry *= 2
 			}
 		case failing.clear("heartbeat"):
@@ -31,8 +34,9 @@ func (s *Supervisor) heartbeats(ctx context.Context) {
 		}
 		if err == nil {
 			retry = firstRetry
+			s.noteContact(false)
 		}
-		if !pause(ctx, min(wait, s.opts.Heartbeat)) {
+		if !pauseOr(ctx, wait, s.contact.kick) {
 			return
 		}
 	}

@@ -51,8 +51,9 @@ type instance struct {
 	history  []state.Run // newest first
 	recalled time.Time   // the next run, as the report in the bucket told when the disk did not
 
-	killSignal  int
-	killTimeout time.Duration
+	killSignal int
+	rush       chan struct{} // closed when the process that is stopping has had its time
+	apart      string        // why its try was called off, if that was for lack of contact
 }
 
 func (i *instance) trying() bool {
@@ -65,8 +66,11 @@ func (i *instance) set(to state.InstanceState, reason string) {
 
 // convergeAll brings every instance in line with the manifest.
 func (s *Supervisor) convergeAll() {
-	plan := converge.Diff(s.desired.Desired, s.observed, time.Now())
+	plan := converge.Diff(s.toDecide(), s.observed, time.Now())
 	s.wake = plan.Wake
+	if s.contact.guards() > 0 {
+		s.wakeBy(time.Now().Add(contactStep))
+	}
 	for _, a := range plan.Actions {
 		s.execute(a)
 	}
@@ -74,11 +78,24 @@ func (s *Supervisor) convergeAll() {
 
 // convergeOne does so for one instance, without a look at the others.
 func (s *Supervisor) convergeOne(id string) {
-	action, wake := converge.One(s.desired.Desired, s.observed, id, time.Now())
-	if !wake.IsZero() && (s.wake.IsZero() || wake.Before(s.wake)) {
-		s.wake = wake
+	action, wake := converge.One(s.toDecide(), s.observed, id, time.Now())
+	if !wake.IsZero() {
+		s.wakeBy(wake)
 	}
 	s.execute(action)
+}
+
+// toDecide is what there is to decide on beside the instances.
+func (s *Supervisor) toDecide() converge.Desired {
+	d := s.desired.Desired
+	d.Contact = s.contact.now()
+	return d
+}
+
+func (s *Supervisor) wakeBy(t time.Time) {
+	if s.wake.IsZero() || t.Before(s.wake) {
+		s.wake = t
+	}
 }
 
 func (s *Supervisor) execute(a converge.Action) {
@@ -97,7 +114,14 @@ func (s *Supervisor) execute(a converge.Action) {
 	case converge.Skip:
 		s.skip(i, a)
 	case converge.Stop:
-		s.stop(i, a.Reason)
+		s.stop(i, events.InstanceStop, a.Reason)
+	case converge.Disconnect:
+		s.disconnect(i, a.Reason)
+	case converge.Kill:
+		if i.have.Killed = true; i.rush != nil { // else it is being cleared away already
+			close(i.rush)
+			i.rush = nil
+		}
 	case converge.Replace:
 		s.replace(i)
 	case converge.Forget:
@@ -116,7 +140,7 @@ func (s *Supervisor) execute(a converge.Action) {
 }
 
 func (s *Supervisor) newInstance(id string) *instance {
-	i := &instance{id: id, killSignal: state.DefaultKillSignal, killTimeout: state.DefaultKillTimeout}
+	i := &instance{id: id, killSignal: state.DefaultKillSignal, have: converge.Have{KillTimeout: state.DefaultKillTimeout}}
 	_, i.app, i.n, _ = parseID(id)
 	s.instances[id], s.observed[id] = i, &i.have
 	s.boundsDue = true
@@ -155,6 +179,10 @@ func (s *Supervisor) started(i *instance, gen int64, r launched) {
 	if exit, ok := s.early[i.proc]; ok {
 		delete(s.early, i.proc)
 		s.exited(proc.Exited{ID: r.id, Exit: exit})
+		return
+	}
+	if i.apart != "" {
+		s.disconnect(i, i.apart)
 		return
 	}
 	s.convergeOne(i.id) // the manifest may have changed while it started
@@ -239,7 +267,7 @@ func (s *Supervisor) exited(e proc.Exited) {
 	}
 	s.tell(events.InstanceExit, i, toldExit(i, e.ID.PID, exit, crash))
 	s.work.Go(func() {
-		watch.wait() // what a check runs is not the instance's to leave behind
+		watch.wait(nil) // what a check runs is not the instance's to leave behind
 		left := s.clear(e.ID, i.id, true)
 		s.post(func() {
 			if end := i.have.Ended; left > 0 && exit.Signal == 0 && end != nil && i.have.State == state.Stopping {
@@ -257,7 +285,7 @@ func (s *Supervisor) stopped(i *instance, gen int64) {
 	if i.gen != gen || i.have.State != state.Stopping {
 		return
 	}
-	i.proc, i.ended, i.watch, i.health = proc.Identity{}, nil, nil, ""
+	i.proc, i.ended, i.rush, i.watch, i.health = proc.Identity{}, nil, nil, nil, ""
 	if i.have.Failing != "" {
 		i.have.Ended = &converge.End{At: time.Now(), Failed: true, Started: true, What: i.have.Failing}
 		i.have.Failing = ""

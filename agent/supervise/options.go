@@ -10,6 +10,7 @@ import (
 
 	"stathub/agent/artifact"
 	"stathub/agent/health"
+	"stathub/agent/host"
 	"stathub/agent/proc"
 	"stathub/state"
 )
@@ -55,9 +56,11 @@ type Options struct {
 	Heartbeat  time.Duration   // default 10 s
 	Deadline   time.Duration   // of each request to the store; default 30 s
 	LogsTold   bool            // the system tells of writes to logs (logs.Keeper.Told)
+	Alone      bool            // the bucket is this agent's own: it is always in touch with it
 	StopOnExit bool            // the processes end with the agent, each within its own time to stop
 	Hurry      <-chan struct{} // closed: at such an end they are killed now; nil: never
 
+	Clock   func() time.Duration                     // never set, and goes on while the machine sleeps; default host.SinceBoot
 	Check   health.Check                             // runs one health check; default a health.Checker's
 	Environ []string                                 // what processes inherit, STATHUB_ variables left out; default os.Environ()
 	Log     *slog.Logger                             // default slog.Default()
@@ -73,6 +76,9 @@ func (o Options) withDefaults() Options {
 	o.Poll = positive(o.Poll, 5*time.Second)
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)
 	o.Deadline = positive(o.Deadline, 30*time.Second)
+	if o.Clock == nil {
+		o.Clock = host.SinceBoot
+	}
 	if o.Limiter == nil {
 		o.Limiter = noLimits{}
 	}

@@ -14,12 +14,14 @@ import (
 //	run/<app>.<n>.json                 the record of an instance
 //	work/<app>.<n>/                    its working folder
 //	logs/<app>.<n>/stdout.log …        its output
+//	contact.json                       when the bucket last heard of the agent, where instances hang on it
 //	events/                            what happened (package events)
 //	crashes/                           what instances said last (package crash)
 type paths struct{ dir string }
 
 func (p paths) manifest() string     { return filepath.Join(p.dir, "manifest.json") }
 func (p paths) manifestMeta() string { return filepath.Join(p.dir, "manifest.meta.json") }
+func (p paths) contact() string      { return filepath.Join(p.dir, "contact.json") }
 func (p paths) crashes() string      { return filepath.Join(p.dir, "crashes") }
 func (p paths) events() string       { return filepath.Join(p.dir, "events") }
 func (p paths) runs() string         { return filepath.Join(p.dir, "run") }

@@ -67,6 +67,7 @@ func (p *poller) run(ctx context.Context) {
 func (p *poller) poll(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
 	defer cancel()
+	began := p.s.opts.Clock()
 	data, entry, err := state.Read(limited, p.s.opts.Store, p.key, p.seen, state.MaxDocument)
 	if ctx.Err() != nil {
 		return
@@ -75,7 +76,10 @@ func (p *poller) poll(ctx context.Context) {
 	case state.NotModified:
 		p.reached()
 		if p.seen == p.good.ETag {
-			p.s.post(func() { p.s.followCached(true) })
+			p.s.post(func() {
+				p.s.followCached(true)
+				p.s.manifestRead(began)
+			})
 		}
 	case state.NotFound:
 		p.seen = ""
@@ -90,7 +94,7 @@ func (p *poller) poll(ctx context.Context) {
 	default:
 		p.reached()
 		p.seen = entry.ETag
-		p.take(data, entry.ETag, err)
+		p.take(data, entry.ETag, began, err)
 	}
 }
 
@@ -109,8 +113,8 @@ func (p *poller) reached() {
 	})
 }
 
-// take judges a revision that was not seen before.
-func (p *poller) take(data []byte, etag state.ETag, err error) {
+// take judges a revision that was not seen before, whose reading began at some time.
+func (p *poller) take(data []byte, etag state.ETag, began time.Duration, err error) {
 	var m *state.Manifest
 	if err == nil {
 		m, err = state.Decode[state.Manifest](p.key, data)
@@ -132,6 +136,7 @@ func (p *poller) take(data []byte, etag state.ETag, err error) {
 	p.s.post(func() {
 		p.s.trouble("misspelt", unread...)
 		p.s.follow(d, status)
+		p.s.manifestRead(began)
 	})
 	p.manifest, p.pruneAt = m, time.Time{}
 	p.save(data)

@@ -51,7 +51,7 @@ func newRecord(p paths, i *instance) record {
 	r := record{
 		ID: i.id, State: i.have.State, Spec: i.have.Spec, Generation: i.gen, StartedAt: i.startedAt, Ports: i.ports,
 		Artifacts: i.artifacts, Renewing: i.renewing, Restarts: i.restarts, Failures: i.have.Failures, Ended: i.have.Ended, LastExit: i.lastExit,
-		KillSignal: i.killSignal, KillTimeout: i.killTimeout.Seconds(),
+		KillSignal: i.killSignal, KillTimeout: i.have.KillTimeout.Seconds(),
 		Stdout: p.log(i.app, i.n, "stdout"), Stderr: p.log(i.app, i.n, "stderr"),
 		Progress: i.have.Progress, Begun: i.begun, Base: i.base, Caveat: i.caveat, Runs: slices.Clone(i.history),
 	}
@@ -69,7 +69,7 @@ func (r *record) restore(i *instance) {
 	i.have.Progress, i.begun, i.base, i.history, i.caveat = r.Progress, r.Begun, r.Base, r.Runs, r.Caveat
 	i.have.Spec, i.have.Failures, i.have.Ended = r.Spec, r.Failures, r.Ended
 	if r.KillSignal > 0 {
-		i.killSignal, i.killTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
+		i.killSignal, i.have.KillTimeout = r.KillSignal, state.Seconds(r.KillTimeout)
 	}
 	if r.Counters != nil {
 		i.counters, i.counted = *r.Counters, true

@@ -31,6 +31,8 @@ type try struct {
 	ports   []int // of the last start: wanted again
 	files   *gathering
 	due     time.Time // the run of a scheduled job; zero: a service
+
+	disconnect time.Duration // converge.Want.Disconnect
 }
 
 // launched is how a try ended.
@@ -60,16 +62,16 @@ func (s *Supervisor) start(i *instance) {
 	}
 	files := i.gather(spec.app.URIs, i.have.Spec != want.Spec)
 	i.gen++
-	i.begun = false
-	i.have.Spec, i.have.Ended, i.have.Failing, i.blockedBy = want.Spec, nil, "", ""
-	i.killSignal, i.killTimeout = spec.app.KillSignal, spec.app.KillTimeout()
+	i.begun, i.apart = false, ""
+	i.have.Spec, i.have.Ended, i.have.Failing, i.have.Killed, i.blockedBy = want.Spec, nil, "", false, ""
+	i.killSignal, i.have.KillTimeout, i.have.Disconnect = spec.app.KillSignal, spec.app.KillTimeout(), want.Disconnect
 	i.set(state.Starting, "")
 	if len(spec.app.URIs) > 0 {
 		i.set(state.Fetching, "fetching artifacts")
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	i.cancel = cancel
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run, disconnect: want.Disconnect}
 	s.work.Go(func() {
 		r := s.launch(ctx, t, func() {
 			s.post(func() {
@@ -127,7 +129,7 @@ func (s *Supervisor) launch(ctx context.Context, t try, fetched func()) (r launc
 	if err != nil {
 		return launched{err: err}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || t.disconnect > 0 && s.contact.now().Silent >= t.disconnect { // what came before may have taken long
 		return launched{err: context.Canceled}
 	}
 	s.limit(t, &r)
@@ -169,6 +171,9 @@ func (s *Supervisor) environment(t try, ports []int) (args, env []string) {
 	maps.Copy(all, appEnvs)
 	all[proc.MarkerEnv], all[proc.StoreEnv], all[SpecEnv] = t.id, s.opts.Dir, t.sum
 	all[GenerationEnv] = strconv.FormatInt(t.gen, 10)
+	if t.disconnect > 0 {
+		all[DisconnectEnv] = strconv.FormatFloat(t.disconnect.Seconds(), 'f', -1, 64)
+	}
 	if !t.due.IsZero() {
 		all[ScheduledEnv] = t.due.UTC().Format(time.RFC3339)
 	}

@@ -13,15 +13,15 @@ import (
 	"stathub/state"
 )
 
-// stop ends the process of an instance, or calls off its start.
-func (s *Supervisor) stop(i *instance, reason string) {
+// stop ends the process of an instance, or calls off its start. kind is of the event.
+func (s *Supervisor) stop(i *instance, kind, reason string) {
 	if i.trying() {
 		i.cancel() // the try's own end brings the rest
 		return
 	}
 	i.have.Ended, i.have.Failing, i.have.Failures = nil, "", 0
 	s.log.Info("stopping", "instance", i.id, "pid", i.proc.PID, "reason", reason)
-	s.tell(events.InstanceStop, i, fmt.Sprintf("stopping process %d: %s", i.proc.PID, reason))
+	s.tell(kind, i, fmt.Sprintf("stopping process %d: %s", i.proc.PID, reason))
 	s.quitting(i, reason)
 }
 
@@ -38,11 +38,12 @@ func (s *Supervisor) quitting(i *instance, reason string) {
 	i.set(state.Stopping, reason)
 	s.keep(i)
 	watch := i.unwatch()
-	id, marker, gen, ended := i.proc, i.id, i.gen, i.ended
-	signal, timeout, final := i.killSignal, i.killTimeout, i.have.Failing == ""
+	i.have.Killed, i.rush = false, make(chan struct{})
+	id, marker, gen, end := i.proc, i.id, i.gen, ending{i.ended, i.rush}
+	signal, timeout, final := i.killSignal, i.have.KillTimeout, i.have.Failing == ""
 	s.work.Go(func() {
-		watch.wait()
-		if s.quit(s.ctx, id, marker, signal, timeout, ended) {
+		watch.wait(end.rush)
+		if s.quit(s.ctx, id, marker, signal, timeout, end) {
 			if final {
 				s.opts.Limiter.Release(marker)
 			}
@@ -51,12 +52,18 @@ func (s *Supervisor) quitting(i *instance, reason string) {
 	})
 }
 
+// ending tells how the stop of a process goes on.
+type ending struct {
+	ended <-chan struct{} // closed at its exit
+	rush  <-chan struct{} // closed when it has had its time, whatever its timeout
+}
+
 // killAgain is how often a process is killed that does not die, as in uninterruptible sleep.
 const killAgain = 5 * time.Second
 
 // quit asks a process to stop, gives it and all of its kin until the timeout, then kills what is left. It is true once
 // nothing is, and false when ctx ended first: a later agent will go on.
-func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, signal int, timeout time.Duration, ended <-chan struct{}) bool {
+func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, signal int, timeout time.Duration, end ending) bool {
 	deadline := time.Now().Add(timeout)
 	if err := s.opts.Runner.Signal(id, signal); err != nil && !errors.Is(err, proc.ErrGone) {
 		s.log.Error("cannot ask the instance to stop", "instance", marker, "signal", signal, "error", err)
@@ -68,10 +75,12 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 		return false
 	case <-s.hurry:
 		s.log.Warn("killing: the agent is to end now", "instance", marker, "pid", id.PID)
+	case <-end.rush:
+		s.log.Warn("killing: out of touch with the bucket, it has had its time", "instance", marker, "pid", id.PID)
 	case <-timer.C:
 		s.log.Warn("killing: it did not stop in time", "instance", marker, "pid", id.PID, "timeout", timeout)
-	case <-ended:
-		if s.await(ctx, marker, deadline) {
+	case <-end.ended:
+		if s.await(ctx, marker, deadline, end.rush) {
 			return true
 		}
 	}
@@ -85,7 +94,7 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 		case <-ctx.Done():
 			again.Stop()
 			return false
-		case <-ended:
+		case <-end.ended:
 			again.Stop()
 			s.clear(id, marker, true)
 			return true
@@ -97,15 +106,17 @@ func (s *Supervisor) quit(ctx context.Context, id proc.Identity, marker string, 
 
 // await waits for the kin of a process that has ended: they got the signal too, and have the same time for it. It is true
 // once none is left.
-func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time) bool {
+func (s *Supervisor) await(ctx context.Context, marker string, deadline time.Time, rush <-chan struct{}) bool {
 	for wait := 5 * time.Millisecond; len(s.opts.Runner.Leftovers(marker)) > 0; wait = min(2*wait, time.Second) {
 		left := time.Until(deadline)
 		select {
 		case <-s.hurry:
 			return false
+		case <-rush:
+			return false
 		default:
 		}
-		if left <= 0 || !pause(ctx, min(wait, left)) {
+		if left <= 0 || !pauseOr(ctx, min(wait, left), rush) {
 			return false
 		}
 	}
@@ -151,6 +162,9 @@ func (s *Supervisor) forgotten(i *instance, gen int64) {
 	s.disk.forget(i.id)
 	delete(s.instances, i.id)
 	delete(s.observed, i.id)
+	if i.have.Disconnect > 0 {
+		s.guardContact()
+	}
 	s.boundsDue = true
 	s.changed()
 	for _, other := range s.instances {

@@ -36,6 +36,7 @@ type Supervisor struct {
 	told  *eventlog.Log
 
 	crashes *crash.Keeper
+	contact *contact
 
 	forks chan struct{} // bounds the forks at one time
 
@@ -84,6 +85,7 @@ func New(o Options) *Supervisor {
 	return &Supervisor{
 		logs: keeper, told: told,
 		crashes: crash.New(crash.Options{Node: o.Node, Dir: p.crashes(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter}),
+		contact: newContact(o),
 		opts:    o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log, func(err error) {
 			told.Add(state.Event{Kind: events.DiskFailed, Message: "cannot write the record of an instance; the processes go on: " + err.Error()})
@@ -108,10 +110,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	s.loadManifest()
+	s.contact.load(s.paths)
 	s.tell(events.AgentStart, nil, "the agent starts, version "+s.opts.Version)
 	if err := s.adopt(); err != nil {
 		return err
 	}
+	s.recallContact()
 	s.opts.Limiter.Sweep()
 	s.runs.start()
 	expire := time.AfterFunc(firstAnswer, func() { s.post(func() { s.followCached(false) }) })
@@ -136,6 +140,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.work.Wait()
 	remote.Wait()
 	s.runs.stop()
+	s.noteContact(true)
 	var last sync.WaitGroup
 	last.Go(func() { reports.last(context.WithoutCancel(ctx)) })
 	last.Go(func() { s.lastEvents(context.WithoutCancel(ctx)) })
@@ -212,7 +217,7 @@ func (s *Supervisor) end() {
 	last := *s.desired
 	if last.Halt = s.opts.StopOnExit; last.Halt {
 		for _, i := range s.instances {
-			bound = max(bound, i.killTimeout+endGrace)
+			bound = max(bound, i.have.KillTimeout+endGrace)
 		}
 	} else {
 		last.Known = false
