@@ -11,14 +11,11 @@ import (
 	"time"
 )
 
-// pipeGrace is how long output is read after the command ended: what left its group may hold the pipe open for ever.
-const pipeGrace = 2 * time.Second
-
 func (c *Checker) command(ctx context.Context, p Probe, timeout time.Duration) Outcome {
 	var out tail
-	cmd, err := c.build(p, &out)
+	cmd, err := c.build(p)
 	if err == nil {
-		err = run(ctx, cmd)
+		err = run(ctx, cmd, &out)
 	}
 	var exit *exec.ExitError
 	switch printed := out.String(); {
@@ -41,7 +38,7 @@ func join(what, printed string) string {
 	return what + ": " + printed
 }
 
-func (c *Checker) build(p Probe, out *tail) (*exec.Cmd, error) {
+func (c *Checker) build(p Probe) (*exec.Cmd, error) {
 	argv := p.Check.Command
 	if len(argv) == 0 || argv[0] == "" {
 		return nil, errors.New("the check has no command")
@@ -52,9 +49,7 @@ func (c *Checker) build(p Probe, out *tail) (*exec.Cmd, error) {
 	}
 	cmd := &exec.Cmd{
 		Path: path, Args: argv, Dir: p.Dir,
-		Env:    append(make([]string, 0, len(p.Env)+1), p.Env...), // not nil: that would be the agent's own
-		Stdout: out, Stderr: out,                                  // one pipe for both
-		WaitDelay:   pipeGrace,
+		Env:         append(make([]string, 0, len(p.Env)+1), p.Env...), // not nil: that would be the agent's own
 		SysProcAttr: &syscall.SysProcAttr{},
 	}
 	setUp(cmd)
@@ -70,16 +65,17 @@ func (c *Checker) build(p Probe, out *tail) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// run runs cmd to its end, or kills its group when ctx is done first. The error is ctx's, or cmd's. The child is reaped
+// run runs cmd to its end, or kills its group when ctx is done first. What it prints goes to out, until it ended: what left
+// its group is not waited for. The error is ctx's, or cmd's. The child is reaped
 // here and only after the last signal to its group: until then the kernel gives its number to no other process.
-func run(ctx context.Context, cmd *exec.Cmd) error {
+func run(ctx context.Context, cmd *exec.Cmd, out *tail) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	// Where a child is told to die with its parent, the parent is the thread (prctl(2), PR_SET_PDEATHSIG): keep it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	g, err := startGroup(cmd)
+	g, err := startGroup(cmd, out)
 	if err != nil {
 		return fmt.Errorf("cannot run the command: %w", err)
 	}

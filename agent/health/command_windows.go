@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -22,10 +23,14 @@ func setUp(cmd *exec.Cmd) {
 // group is a Job Object with a command and all that it starts. It ends with the agent.
 type group struct{ job windows.Handle }
 
+// pipeGrace is how long output is read after the command ended: what left its job may hold the pipe open for ever.
+const pipeGrace = 2 * time.Second
+
 // resumeProcess lets run what began suspended: package os keeps no handle of the thread, which ResumeThread wants.
 var resumeProcess = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
 
-func startGroup(cmd *exec.Cmd) (g group, err error) {
+func startGroup(cmd *exec.Cmd, out *tail) (g group, err error) {
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, pipeGrace
 	if g.job, err = windows.CreateJobObject(nil, nil); err != nil {
 		return g, err
 	}
