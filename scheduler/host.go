@@ -25,6 +25,7 @@ type host struct {
 	ports    []slot
 	places   []place  // what was there before the plan, in the order of the manifest
 	added    []*place // what is new
+	byID     map[string]*state.Instance
 }
 
 // slot is a fixed port of a host and who has it.

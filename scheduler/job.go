@@ -33,6 +33,8 @@ type job struct {
 	fresh  bool // places is no longer in the order of the hosts
 	live   int  // instances that count as placed
 	stale  []remnant
+
+	contents contents
 }
 
 // place is an app on a node.
@@ -51,6 +53,7 @@ type place struct {
 	asIs     bool                 // the entry's content stays as it is
 	settled  bool                 // it has every fixed port of the app
 	fresh    bool                 // not yet in the books
+	mix      *mix                 // what its instances are; nil: all are as the app is now
 }
 
 // ours reports whether the plan may change the place.
@@ -72,6 +75,9 @@ func (pl *place) set(n int) {
 	if pl.n = n; n == 0 && pl.ours() {
 		pl.settled = false
 		pl.host.release(pl.job.ports, pl)
+		if pl.old() {
+			pl.host.release(pl.oldPorts(), pl)
+		}
 	}
 }
 
@@ -194,14 +200,18 @@ func fixedPorts(app *state.App) []int {
 
 // most is how many instances one node may have.
 func (j *job) most() int {
-	n := state.MaxCount
-	if j.choreo != nil && j.choreo.MaxPerNode > 0 {
-		n = min(n, j.choreo.MaxPerNode)
-	}
 	if len(j.ports) > 0 {
-		n = 1
+		return 1
 	}
-	return n
+	return j.maxPerNode()
+}
+
+// maxPerNode is that without regard to ports.
+func (j *job) maxPerNode() int {
+	if j.choreo != nil && j.choreo.MaxPerNode > 0 {
+		return min(state.MaxCount, j.choreo.MaxPerNode)
+	}
+	return state.MaxCount
 }
 
 // each reports whether the scale is meant per node.

@@ -53,7 +53,7 @@ func inspect(e *state.ManifestEntry, d digests) listed {
 	l := listed{
 		app: e, count: int32(e.Instances()), person: e.Owner != state.OwnerMaster,
 		plain: len(e.Extra) == 0 && len(e.Previous) == 0 && e.App.Start,
-		sum:   number(e.Sum), ports: fixedPorts(&e.App), needs: needs(e.App.ResAlloc),
+		sum:   number(e.Sum), ports: entryPorts(e), needs: needs(e.App.ResAlloc),
 	}
 	for i := range e.Previous {
 		l.needs = l.needs.most(needs(e.Previous[i].App.ResAlloc))

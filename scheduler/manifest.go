@@ -108,7 +108,8 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEntry {
 	e := *old
 	now := &pl.job.known.entry
-	e.App, e.Count, e.RestartToken, e.Owner = now.App, pl.n, now.RestartToken, state.OwnerMaster
+	e.Count, e.Owner = pl.n, state.OwnerMaster
+	pl.write(&e)
 	if pl.job.choreo != nil {
 		e.Schedule = now.Schedule
 		if pl.entry == nil || !pl.host.down() { // what a silent node knows of is what it was told

@@ -48,6 +48,7 @@ func (p *planner) observeEntry(h *host, pl *place, e *listed) {
 		pl.needs = &e.needs
 	}
 	pl.enter()
+	pl.observeContent()
 }
 
 func (p *planner) observeReport(h *host) {

@@ -8,12 +8,12 @@ func (p *planner) reservePorts() {
 	for i := range p.slab {
 		h := &p.slab[i]
 		for k := range h.places {
-			if pl := &h.places[k]; !pl.ours() || pl.asIs {
+			if pl := &h.places[k]; !pl.ours() || pl.asIs || pl.old() {
 				pl.takeAll(pl.oldPorts())
 			}
 		}
 		for k := range h.places {
-			if pl := &h.places[k]; pl.ours() && !pl.asIs && pl.job.mode != stopping {
+			if pl := &h.places[k]; pl.ours() && !pl.asIs && !pl.old() && pl.job.mode != stopping {
 				pl.keepPorts()
 			}
 		}
@@ -23,7 +23,7 @@ func (p *planner) reservePorts() {
 			continue
 		}
 		for _, pl := range j.places {
-			if pl.ours() && !pl.asIs && !pl.settled {
+			if pl.ours() && !pl.asIs && !pl.old() && !pl.settled {
 				pl.claim()
 			}
 		}

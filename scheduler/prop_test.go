@@ -221,7 +221,7 @@ func checkScale(t *rapid.T, w *world, p Plan, app string) {
 		if e != nil {
 			has = e.Count
 		}
-		if has > 0 && !e.Pinned() && !w.heldNode(id) && n.State == state.NodeUp && has > w.limit(app) {
+		if has > 0 && !e.Pinned() && !w.heldNode(id) && n.State == state.NodeUp && len(e.Previous) == 0 && slices.Equal(fixedPorts(&e.App), fixedPorts(w.Apps[app])) && has > w.limit(app) {
 			t.Fatalf("%s has %d of %s", id, has, app)
 		}
 		want := w.limit(app)

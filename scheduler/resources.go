@@ -121,7 +121,7 @@ func (p *planner) evict() {
 		}
 		for _, pl := range j.places {
 			h := pl.host
-			if pl.n == 0 || pl.listed == nil || !pl.ours() || pl.asIs || h.down() || h.record == nil || !j.needs.grewFrom(pl.listed.needs) {
+			if pl.n == 0 || pl.listed == nil || !pl.ours() || pl.asIs || pl.old() || h.down() || h.record == nil || !j.needs.grewFrom(pl.listed.needs) {
 				continue
 			}
 			if n := h.used.excess(pl.listed.needs, j.needs, h.capacity); n > 0 {

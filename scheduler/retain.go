@@ -28,7 +28,7 @@ func (p *planner) retain(j *job) {
 
 // renew accounts the place with what its app needs now.
 func (pl *place) renew() {
-	if !pl.ours() || pl.asIs || pl.job.app == nil {
+	if !pl.ours() || pl.asIs || pl.old() || pl.job.app == nil {
 		return
 	}
 	if pl.needs == nil && pl.job.needs.none() || pl.needs != nil && *pl.needs == pl.job.needs {
@@ -41,7 +41,7 @@ func (pl *place) renew() {
 // Instances on a silent node stay for now: extend drops those that found another place.
 func (p *planner) staying(pl *place) int {
 	j, h := pl.job, pl.host
-	n := min(pl.was, j.limit)
+	n := min(pl.was, pl.limit())
 	if j.each() {
 		n = min(n, j.choreo.Scale)
 	}

@@ -27,7 +27,7 @@ func Schedule(in Input) Plan {
 	slices.SortStableFunc(p.notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.App, b.App))
 	})
-	plan.Notes = p.notes
+	plan.Notes, plan.Rollouts = p.notes, p.sumUp()
 	if p.wake > 0 {
 		plan.Wake = in.Now.Add(p.wake)
 	}
@@ -48,6 +48,8 @@ type planner struct {
 	wake      time.Duration        // from now; 0: never
 	digests   digests
 	notes     []Note
+	active    []*rollout
+	freed     bool      // rollouts gave up ports or places
 	largest   resources // what the node has that has most of it, of each kind
 
 	// Working space.
@@ -81,6 +83,10 @@ func run(in Input) *planner {
 	for _, j := range p.order {
 		p.extend(j)
 	}
+	for _, j := range p.jobs {
+		p.rollOut(j)
+	}
+	p.resettle()
 	return p
 }
 

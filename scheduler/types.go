@@ -11,7 +11,7 @@ import (
 // Input is all that a plan is made from. Schedule keeps nothing of it and changes nothing in it; manifests of the plan
 // may share unchanged parts with it.
 type Input struct {
-	Now    time.Time // goes into UpdatedAt of the manifests; decides nothing
+	Now    time.Time // goes into UpdatedAt of the manifests; rollouts measure time with it
 	Writer string    // of the manifests
 	Term   int64     // of the writer's lease
 
@@ -27,6 +27,12 @@ type Input struct {
 	// Nothing changes the slice afterwards; the very same slice means the very same answer. An error is a reason why an
 	// app stays as it is, never a stop.
 	Match func(query string) ([]string, error)
+
+	// Revisions says what the history knows of the apps' contents. Of an app without a member nobody wants to know whether
+	// it is good.
+	Revisions map[string]Revision
+
+	Rollouts map[string]*Rollout // those of the plan before; nil: it is the first of this master
 
 	// Frozen, when not empty, says why nobody is moved off a node that is down (law 7).
 	Frozen string
@@ -50,6 +56,7 @@ type Plan struct {
 	Manifests map[string]*state.Manifest // by node; only those whose content is to change
 	Apps      map[string]AppStatus       // by name: every app of Apps, Choreos and Broken
 	Notes     []Note                     // in the order of node and app
+	Rollouts  map[string]*Rollout        // by app: of those with something left to do or to find out
 	Wake      time.Time                  // when to plan again though nothing has changed; zero: no need
 }
 

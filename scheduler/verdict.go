@@ -58,7 +58,7 @@ func (p *planner) verdict(j *job, h *host, pl *place) (why cause, detail string)
 			return portInUse, "port " + strconv.Itoa(port) + " in use by " + by.name()
 		}
 	}
-	if pl != nil && pl.n >= j.limit {
+	if pl != nil && (pl.n >= j.limit || pl.closed()) {
 		if len(j.ports) > 0 {
 			return onePerNode, ""
 		}

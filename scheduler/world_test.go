@@ -53,7 +53,8 @@ func (w *world) node(id string, tags ...string) *state.Node {
 
 func (w *world) app(name string, scale int, ports ...int) (*state.App, *state.Choreo) {
 	a := &state.App{Name: name, ToProcess: "run", KillSignal: 15, Start: true, Ports: ports}
-	c := &state.Choreo{App: name, Query: "*", Scale: scale}
+	all := state.MaxScale
+	c := &state.Choreo{App: name, Query: "*", Scale: scale, Update: &state.UpdatePolicy{MaxParallel: &all}}
 	w.Apps[name], w.Choreos[name] = a, c
 	return a, c
 }

@@ -21,6 +21,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	in.Frozen, in.Silent = c.vitals.frozen(), c.vitals.silences()
+	in.Rollouts = c.plan.Rollouts
 	in.Broken = map[string]string{}
 	in.Apps = readable(c.apps, in.Broken)
 	in.Choreos = readable(c.choreos, in.Broken)
