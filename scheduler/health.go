@@ -11,8 +11,8 @@ import (
 type condition int
 
 const (
-	working condition = iota // or nothing is known that says otherwise
-	unsure                   // it runs, but perhaps not for long, or to no avail
+	working condition = iota
+	unsure                   // it may be working, soon or still
 	idle                     // it does not do its work: there is nothing to lose
 )
 
@@ -34,7 +34,7 @@ func (h *host) condition(id, spec string, checked bool) condition {
 		if h.caughtUp() {
 			return idle
 		}
-		return working
+		return unsure
 	}
 	switch inst.State {
 	case state.Healthy, state.Completed, state.Running:
