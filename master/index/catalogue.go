@@ -75,36 +75,54 @@ func fieldsOf(t reflect.Type, path string, all *[]Field) {
 
 // Fields gives the paths that some document has, sorted.
 func (x *Index) Fields() []Field {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	kinds := map[string][]Kind{}
-	for _, d := range x.order {
-		for _, l := range leaves(d.Value) {
-			if k := l.valueKind(); !slices.Contains(kinds[l.path], k) {
-				kinds[l.path] = append(kinds[l.path], k)
+	s := x.snapshot.Load()
+	if s == nil {
+		return nil
+	}
+	kinds := s.paths()
+	all := make([]Field, 0, len(kinds))
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		f := Field{Path: name}
+		for aspect, kind := range map[int]Kind{whole: String, address: Address, number: Number} {
+			if kinds[name]&(1<<aspect) != 0 {
+				f.Kinds = append(f.Kinds, kind)
 			}
 		}
+		slices.Sort(f.Kinds)
+		all = append(all, f)
 	}
-	all := make([]Field, 0, len(kinds))
-	for _, path := range slices.Sorted(maps.Keys(kinds)) {
-		slices.Sort(kinds[path])
-		all = append(all, Field{path, kinds[path]})
+	return all
+}
+
+// paths gives the paths that some document has, with the aspects of their values, a bit each.
+func (s *snapshot) paths() map[string]uint8 {
+	all := map[string]uint8{}
+	for _, p := range s.parts {
+		l := lookup{segment: p.segment}
+		for _, path := range p.paths {
+			if p.left < len(p.docs) {
+				docs := l.with(path)
+				if docs.remove(p.gone); docs.empty() {
+					continue
+				}
+			}
+			all[path.name] |= path.aspects
+		}
 	}
 	return all
 }
 
 // Values gives the values of a field that begin with prefix, whatever its case, the most frequent first; at most limit.
 func (x *Index) Values(field, prefix string, limit int) []Value {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	counts, prefix := map[string]int{}, strings.ToLower(prefix)
-	for _, d := range x.order {
-		seen := map[string]bool{}
-		for _, l := range leaves(d.Value) {
-			if text := strings.ToLower(l.text); l.path == field && strings.HasPrefix(text, prefix) && !seen[text] {
-				seen[text] = true
-				counts[text]++
-			}
+	s := x.snapshot.Load()
+	if s == nil || limit <= 0 {
+		return nil
+	}
+	prefix = strings.ToLower(prefix)
+	counts := map[string]int{}
+	for _, p := range s.parts {
+		if path := p.names[field]; path != nil {
+			p.countValues(path, prefix, counts)
 		}
 	}
 	all := make([]Value, 0, len(counts))
@@ -112,53 +130,81 @@ func (x *Index) Values(field, prefix string, limit int) []Value {
 		all = append(all, Value{text, n})
 	}
 	slices.SortFunc(all, func(a, b Value) int { return cmp.Or(cmp.Compare(b.Docs, a.Docs), cmp.Compare(a.Text, b.Text)) })
-	return all[:min(max(limit, 0), len(all))]
+	return all[:min(limit, len(all))]
 }
 
-// warnings names the fields of a query that no document has and that are not known. The caller holds the lock.
-func (x *Index) warnings(q query.Query) ([]string, error) {
+func (p part) countValues(at *path, prefix string, counts map[string]int) {
+	l := lookup{segment: p.segment}
+	for _, aspect := range [...]int{whole, text, number} {
+		c, err := l.column(at, aspect)
+		if err != nil {
+			return // suggestions are no answers: without is better than none at all
+		}
+		from, to := 0, c.len()
+		if aspect != number {
+			from, to = c.span(prefix)
+		}
+		for i := from; i < to; i++ {
+			n := 0
+			for _, d := range c.of(i, i+1) {
+				if !p.gone.has(int(d)) {
+					n++
+				}
+			}
+			key := c.key(i)
+			if aspect == number {
+				key = numberOf(key)
+			}
+			if n > 0 && strings.HasPrefix(key, prefix) {
+				counts[key] += n
+			}
+		}
+	}
+}
+
+// warnings names the fields of a query that no document has and that are not known.
+func (x *Index) warnings(s *snapshot, q query.Query) []string {
 	named := query.Fields(q)
 	if len(named) == 0 {
-		return nil, nil
+		return nil
 	}
-	known, err := x.paths()
-	if err != nil {
-		return nil, err
-	}
-	var warnings []string
-	for _, path := range named {
-		if slices.Contains(known, path) {
+	var warnings, names []string
+	for _, f := range named {
+		if slices.ContainsFunc(x.known, func(k Field) bool { return k.Path == f }) || s.hasPath(f) {
 			continue
 		}
-		w := fmt.Sprintf("unknown field %q", path)
-		if n := state.Nearest(path, known); n != "" {
+		if names == nil {
+			names = x.names(s)
+		}
+		w := fmt.Sprintf("unknown field %q", f)
+		if n := state.Nearest(f, names); n != "" {
 			w += fmt.Sprintf(": did you mean %q?", n)
 		}
 		warnings = append(warnings, w)
 	}
-	return warnings, nil
+	return warnings
 }
 
-// paths gives every path that is known or that some document has or had lately.
-func (x *Index) paths() ([]string, error) {
-	var all []string
+// hasPath reports whether some document has a value there.
+func (s *snapshot) hasPath(name string) bool {
+	return slices.ContainsFunc(s.parts, func(p part) bool {
+		at := p.names[name]
+		if at == nil {
+			return false
+		}
+		l := lookup{segment: p.segment}
+		docs := l.with(at)
+		docs.remove(p.gone)
+		return !docs.empty()
+	})
+}
+
+// names gives every path that is known or that some document has, sorted.
+func (x *Index) names(s *snapshot) []string {
+	all := slices.Collect(maps.Keys(s.paths()))
 	for _, f := range x.known {
 		all = append(all, f.Path)
 	}
-	for _, s := range x.shards {
-		dict, err := s.bleve.FieldDict(exists)
-		if err != nil {
-			return nil, err
-		}
-		for e, err := dict.Next(); e != nil || err != nil; e, err = dict.Next() {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e.Term)
-		}
-		if err := dict.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	slices.Sort(all)
+	return slices.Compact(all)
 }

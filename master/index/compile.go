@@ -1,93 +1,328 @@
 package index
 
 import (
+	"context"
 	"strings"
-
-	blevequery "github.com/blevesearch/bleve/v2/search/query"
 
 	"stathub/master/query"
 )
 
-// compile turns a query into bleve's terms; it is where the meaning of the language is decided.
-func compile(q query.Query) blevequery.Query {
+// matcher is a query that is ready to be asked of segments. What the language means is decided here.
+type matcher interface {
+	// find gives the documents of the segment that match. The caller may change the set.
+	find(ctx context.Context, l *lookup) (set, error)
+}
+
+func compile(q query.Query) (matcher, error) {
 	switch q := q.(type) {
 	case query.All:
-		return blevequery.NewMatchAllQuery()
+		return everything{}, nil
 	case query.Exists:
-		return term(exists, q.Field)
+		return present{q.Field}, nil
 	case *query.Term:
-		return compileTerm(q)
+		return newTerm(q), nil
 	case *query.Wildcard:
-		return compileWildcard(q)
+		return values{q.Field, newWildcard(q.Pattern).find}, nil
+	case *query.Regexp:
+		p, err := newRegexp(q)
+		return values{q.Field, p.find}, err
+	case *query.Fuzzy:
+		return values{q.Field, newFuzzy(q).find}, nil
+	case *query.Range:
+		return values{q.Field, newSpan(q).find}, nil
 	case *query.Bool:
-		return compileBool(q)
-	default:
-		return blevequery.NewMatchNoneQuery()
+		return newBoolean(q)
 	}
+	return nothing{}, nil
 }
 
-func term(name, value string) blevequery.Query {
-	q := blevequery.NewTermQuery(value)
-	q.SetField(name)
-	return q
+type everything struct{}
+
+func (everything) find(_ context.Context, l *lookup) (set, error) { return fullSet(len(l.docs)), nil }
+
+type nothing struct{}
+
+func (nothing) find(_ context.Context, l *lookup) (set, error) { return newSet(len(l.docs)), nil }
+
+// present is the documents with a value at a path.
+type present struct{ field string }
+
+func (q present) find(_ context.Context, l *lookup) (set, error) {
+	if p := l.names[q.field]; p != nil {
+		return l.with(p), nil
+	}
+	return newSet(len(l.docs)), nil
 }
 
-// compileTerm finds the text as a whole value or as adjacent words and, where it is a number or an address, what equals it.
-func compileTerm(t *query.Term) blevequery.Query {
-	lower := strings.ToLower(t.Text)
-	alternatives := []blevequery.Query{term(field(whole, t.Field), lower)}
-	switch found := split(lower); len(found) {
-	case 0:
-	case 1:
-		alternatives = append(alternatives, term(field(words, t.Field), found[0]))
-	default:
-		alternatives = append(alternatives, blevequery.NewPhraseQuery(found, field(words, t.Field)))
-	}
-	if n, ok := numberTerm(t.Text); ok {
-		alternatives = append(alternatives, term(field(number, t.Field), string(n)))
-	}
-	if a, ok := addressTerm(t.Text); ok {
-		alternatives = append(alternatives, term(field(address, t.Field), string(a)))
-	}
-	return blevequery.NewDisjunctionQuery(alternatives)
+// values asks one question of the values at a path or, without a field, at each.
+type values struct {
+	field string
+	ask   func(l *lookup, p *path, hits set) error
 }
 
-// compileWildcard knows patterns that are a text with a star behind it.
-func compileWildcard(p *query.Wildcard) blevequery.Query {
-	lower := strings.ToLower(unescape.Replace(strings.TrimSuffix(p.Pattern, "*")))
-	var alternatives []blevequery.Query
-	for _, aspect := range []string{whole, words, text} {
-		q := blevequery.NewPrefixQuery(lower)
-		q.SetField(field(aspect, p.Field))
-		alternatives = append(alternatives, q)
+func (q values) find(ctx context.Context, l *lookup) (set, error) {
+	hits := newSet(len(l.docs))
+	if q.field != "" {
+		if p := l.names[q.field]; p != nil {
+			return hits, q.ask(l, p, hits)
+		}
+		return hits, nil
 	}
-	return blevequery.NewDisjunctionQuery(alternatives)
+	for _, p := range l.paths {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := q.ask(l, p, hits); err != nil {
+			return nil, err
+		}
+	}
+	return hits, nil
 }
 
-var unescape = strings.NewReplacer(`\\`, `\`, `\*`, `*`, `\?`, `?`)
+// textTerm is a text as a value of each kind.
+type textTerm struct {
+	whole       string
+	words       []string
+	slop        int
+	number      string // its key; empty: it is none
+	first, last string // the keys of the first and last address; empty: it is none
+}
 
-// compileBool leaves Should clauses out beside Must clauses: they would change the score only, and there is none.
-func compileBool(b *query.Bool) blevequery.Query {
-	var must, should, mustNot []blevequery.Query
-	for _, c := range b.Clauses {
-		switch q := compile(c.Query); c.Occur {
-		case query.Must:
-			must = append(must, q)
-		case query.MustNot:
-			mustNot = append(mustNot, q)
-		default:
-			should = append(should, q)
+func newTerm(q *query.Term) matcher {
+	t := textTerm{whole: strings.ToLower(q.Text), slop: q.Slop}
+	t.words = split(t.whole)
+	if key, ok := sizeKey(q.Text, q.Field); ok {
+		t.number = key
+	}
+	if first, last, ok := blockKeys(q.Text); ok {
+		t.first, t.last = first, last
+	}
+	return values{q.Field, t.find}
+}
+
+func (t textTerm) find(l *lookup, p *path, hits set) error {
+	if err := l.exact(p, whole, t.whole, hits); err != nil {
+		return err
+	}
+	switch {
+	case len(t.words) > 1:
+		if err := t.phrase(l, p, hits); err != nil {
+			return err
+		}
+	case len(t.words) == 1:
+		if err := l.word(p, t.words[0], hits); err != nil {
+			return err
+		}
+	}
+	if t.number != "" {
+		if err := l.exact(p, number, t.number, hits); err != nil {
+			return err
 		}
 	}
 	switch {
-	case len(must) > 0:
-	case len(should) > 0:
-		must = []blevequery.Query{blevequery.NewDisjunctionQuery(should)}
+	case t.first == "":
+	case t.first == t.last:
+		return l.exact(p, address, t.first, hits)
 	default:
-		must = []blevequery.Query{blevequery.NewMatchAllQuery()}
+		c, err := l.column(p, address)
+		if err != nil {
+			return err
+		}
+		c.add(c.at(t.first, false), c.at(t.last, true), hits)
 	}
-	if len(mustNot) == 0 {
-		return blevequery.NewConjunctionQuery(must)
+	return nil
+}
+
+// word adds the documents with a value that has the word; a value that is just the word is indexed as a whole only.
+func (l *lookup) word(p *path, w string, hits set) error {
+	if err := l.exact(p, whole, w, hits); err != nil {
+		return err
 	}
-	return blevequery.NewBooleanQuery(must, nil, mustNot)
+	return l.exact(p, words, w, hits)
+}
+
+// phrase asks bleve which documents have all the words, and then looks at their values: a phrase is within one value, and
+// values are terms, so no positions need be indexed.
+func (t textTerm) phrase(l *lookup, p *path, hits set) error {
+	if !p.has(words) {
+		return nil
+	}
+	candidates, one := fullSet(len(l.docs)), newSet(len(l.docs))
+	for _, w := range t.words {
+		clear(one)
+		if err := l.exact(p, words, w, one); err != nil {
+			return err
+		}
+		if candidates.and(one); candidates.empty() {
+			return nil
+		}
+	}
+	c, err := l.column(p, whole)
+	if err != nil {
+		return err
+	}
+	for i := range c.len() {
+		for _, d := range c.of(i, i+1) {
+			if candidates.has(int(d)) {
+				if t.in(c.key(i)) {
+					c.add(i, i+1, hits)
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// in reports whether the phrase is in a value.
+func (t textTerm) in(value string) bool {
+	for _, w := range t.words {
+		if !strings.Contains(value, w) {
+			return false // most values end here, which is cheaper than cutting them
+		}
+	}
+	return phraseIn(split(value), t.words, t.slop)
+}
+
+// find adds the documents with a value or a word that looks like the pattern. Numbers do not look like anything.
+func (p pattern) find(l *lookup, at *path, hits set) error {
+	for _, aspect := range [...]int{whole, words, text} {
+		c, err := l.column(at, aspect)
+		if err != nil {
+			return err
+		}
+		from, to := 0, c.len()
+		if p.prefix != "" {
+			from, to = c.span(p.prefix)
+		}
+		if p.any {
+			c.add(from, to, hits)
+			continue
+		}
+		c.scan(from, to, p.part, p.match, hits)
+	}
+	return nil
+}
+
+// span is a range, with its limits among the keys of each kind.
+type span []limits
+
+// limits are the ends of a range among the keys of an aspect.
+type limits struct {
+	aspect             int
+	from, to           string
+	fromOpen, toOpen   bool // there is no such end
+	fromAfter, toAfter bool // the range begins, ends behind the key
+}
+
+// newSpan leaves the kinds out that an end is not of.
+func newSpan(q *query.Range) span {
+	var s span
+	add := func(aspect int, keyOf func(string) (string, bool)) {
+		l := limits{
+			aspect: aspect, fromOpen: q.From.Unbounded, toOpen: q.To.Unbounded,
+			fromAfter: !q.From.Inclusive, toAfter: q.To.Inclusive,
+		}
+		var fromOK, toOK bool
+		l.from, fromOK = keyOf(q.From.Text)
+		l.to, toOK = keyOf(q.To.Text)
+		if (fromOK || l.fromOpen) && (toOK || l.toOpen) {
+			s = append(s, l)
+		}
+	}
+	add(whole, func(s string) (string, bool) { return strings.ToLower(s), true })
+	add(address, addressKey)
+	add(number, func(s string) (string, bool) { return sizeKey(s, "any") })
+	return s
+}
+
+func (s span) find(l *lookup, p *path, hits set) error {
+	for _, limits := range s {
+		c, err := l.column(p, limits.aspect)
+		if err != nil {
+			return err
+		}
+		from, to := 0, c.len()
+		if !limits.fromOpen {
+			from = c.at(limits.from, limits.fromAfter)
+		}
+		if !limits.toOpen {
+			to = c.at(limits.to, limits.toAfter)
+		}
+		c.add(from, to, hits)
+	}
+	return nil
+}
+
+// boolean leaves Should clauses out beside Must clauses: they change nothing then.
+type boolean struct{ must, should, mustNot []matcher }
+
+func newBoolean(q *query.Bool) (matcher, error) {
+	var b boolean
+	for _, c := range q.Clauses {
+		m, err := compile(c.Query)
+		if err != nil {
+			return nil, err
+		}
+		switch c.Occur {
+		case query.Must:
+			b.must = append(b.must, m)
+		case query.MustNot:
+			b.mustNot = append(b.mustNot, m)
+		default:
+			b.should = append(b.should, m)
+		}
+	}
+	return b, nil
+}
+
+func (b boolean) find(ctx context.Context, l *lookup) (set, error) {
+	var hits set
+	for i, m := range b.must {
+		found, err := m.find(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			hits = found
+		} else {
+			hits.and(found)
+		}
+		if hits.empty() {
+			return hits, nil
+		}
+	}
+	if len(b.must) == 0 {
+		var err error
+		if hits, err = b.some(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range b.mustNot {
+		if hits.empty() {
+			break
+		}
+		found, err := m.find(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		hits.remove(found)
+	}
+	return hits, nil
+}
+
+// some is what a Bool without Must clauses finds, its MustNot clauses apart.
+func (b boolean) some(ctx context.Context, l *lookup) (set, error) {
+	if len(b.should) == 0 {
+		return fullSet(len(l.docs)), nil
+	}
+	hits := newSet(len(l.docs))
+	for _, m := range b.should {
+		found, err := m.find(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		hits.or(found)
+	}
+	return hits, nil
 }

@@ -2,214 +2,164 @@ package index
 
 import (
 	"bytes"
-	"net/netip"
-	"strconv"
+	"fmt"
 	"strings"
 
-	"github.com/blevesearch/bleve/v2/analysis"
-	"github.com/blevesearch/bleve/v2/analysis/tokenizer/unicode"
-	"github.com/blevesearch/bleve/v2/document"
-	"github.com/blevesearch/bleve/v2/numeric"
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/go-json-experiment/json/jsontext"
-
-	bleveindex "github.com/blevesearch/bleve_index_api"
 
 	"stathub/state"
 )
 
-// How a document lies in bleve. Each value has a path, the dotted names of its JSON members, and goes, by its kind, into
-// some of these fields: once under "aspect:path" and once under the aspect alone, which is every path together.
+// A path is the dotted names of the JSON members around a value. Each value has terms: the number of the path in the
+// segment (3 bytes), one of these aspects of the value (1 byte), and a key. They are all in one field of bleve, whose
+// fields are dear: each has a dictionary of its own, which takes longer to begin than to fill with a document's terms.
 const (
-	whole   = "v" // strings: the value in lower case
-	words   = "w" // strings: the words of the value, with positions
-	text    = "t" // addresses: the value in lower case, for wildcards only
-	address = "a" // addresses: 16 bytes, so that any spelling is equal and order is numeric
-	number  = "n" // numbers: 11 bytes whose order is numeric
-	exists  = "e" // the paths themselves
+	whole   = iota // strings: the value in lower case
+	words          // strings: each of its words, unless the value is just that word
+	text           // addresses: the value in lower case, for wildcards and the like
+	address        // addresses: 16 bytes
+	number         // numbers: 8 bytes
 )
 
-// addressPath is where addresses are (seed 5.1.1).
-const addressPath = "networks.address"
-
-// gap separates the words of two values of one field, so that no phrase reaches from one into the other.
-const gap = 1 << 20
-
-// field names an aspect of a path; the empty path is every path.
-func field(aspect, path string) string {
-	if path == "" {
-		return aspect
-	}
-	return aspect + ":" + path
+// path is a path of the documents of one segment.
+type path struct {
+	id      int
+	name    string
+	aspects uint8           // that its values have, a bit each
+	docs    *roaring.Bitmap // those with a value
 }
 
-// leaf is one value of a document.
-type leaf struct {
-	path string
-	kind jsontext.Kind // '"' for all that is searched as a string, '0' for numbers
-	text string
+func (p *path) has(aspect int) bool { return p.aspects&(1<<aspect) != 0 }
+
+// prefix is what the terms of an aspect begin with.
+func (p *path) prefix(aspect int) string {
+	return string([]byte{byte(p.id >> 16), byte(p.id >> 8), byte(p.id), byte(aspect)})
 }
 
-// valueKind tells how the value is searched.
-func (l leaf) valueKind() Kind {
-	if l.kind == '0' {
-		return Number
-	}
-	if _, ok := addressTerm(l.text); ok && l.path == addressPath {
-		return Address
-	}
-	return String
+const prefixLength = 4
+
+// place is a path while documents are read. A member is known by its JSON text, so that most reading is looking up.
+type place struct {
+	path    *path
+	members map[string]*place
+	values  map[string]*value
 }
 
-// leaves gives the values of a document in the order of its JSON. Members that this version does not know are values too.
-// null is no value.
-func leaves(value any) []leaf {
-	dec := jsontext.NewDecoder(bytes.NewReader(state.EncodeLine(value)))
-	var (
-		all   []leaf
-		names []string // of the members around the value
-		kinds []jsontext.Kind
-		named bool // the name of the next value has been read
-	)
-	for {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return all
+// value is one value at a path, ready for bleve.
+type value struct {
+	path  *path
+	terms []string
+}
+
+// reader takes the documents of a segment apart.
+type reader struct {
+	root   *place
+	places map[string]*place // by the name of the path
+	paths  []*path
+}
+
+func newReader() *reader {
+	r := &reader{places: map[string]*place{}}
+	r.root = &place{members: map[string]*place{}} // a document that is no object has no fields
+	return r
+}
+
+// read gives the values of a document.
+func (r *reader) read(doc Doc) ([]*value, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(state.EncodeLine(doc.Value)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	var all []*value
+	if err := r.walk(dec, r.root, &all); err != nil {
+		return nil, fmt.Errorf("cannot read document %q: %w", doc.ID, err)
+	}
+	return all, nil
+}
+
+func (r *reader) walk(dec *jsontext.Decoder, at *place, all *[]*value) error {
+	kind := dec.PeekKind()
+	if kind != '{' && kind != '[' {
+		raw, err := dec.ReadValue()
+		if err == nil && kind != 'n' && at.path != nil {
+			*all = append(*all, at.value(kind, raw))
 		}
-		in := len(kinds) > 0 && kinds[len(kinds)-1] == '{'
-		if in && !named && tok.Kind() == '"' {
-			names, named = append(names, tok.String()), true
-			continue
+		return err
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for end := kind + 2; dec.PeekKind() != end; { // in ASCII the closing bracket is the second after the opening one
+		inner := at
+		if kind == '{' {
+			raw, err := dec.ReadValue()
+			if err != nil {
+				return err
+			}
+			inner = r.member(at, raw)
 		}
-		switch k := tok.Kind(); k {
-		case '{', '[':
-			kinds, named = append(kinds, k), false
-			continue
-		case '}', ']':
-			kinds = kinds[:len(kinds)-1]
-		case 'n':
-		case '0':
-			all = append(all, leaf{strings.Join(names, "."), '0', tok.String()})
-		default:
-			all = append(all, leaf{strings.Join(names, "."), '"', tok.String()})
-		}
-		if named = false; len(kinds) > 0 && kinds[len(kinds)-1] == '{' {
-			names = names[:len(names)-1]
-		}
-	}
-}
-
-// newDocument makes what bleve indexes of a document. Nothing is stored but the id.
-func newDocument(of Doc) *document.Document {
-	b := builder{tokens: map[string]*tokens{}}
-	for _, l := range leaves(of.Value) {
-		b.add(l)
-	}
-	doc := document.NewDocument(of.ID)
-	for _, name := range b.order {
-		t := b.tokens[name]
-		options := bleveindex.IndexField | bleveindex.SkipFreqNorm
-		if name[:1] == words {
-			options = bleveindex.IndexField | bleveindex.IncludeTermVectors
-		}
-		doc.AddField(document.NewTextFieldCustom(name, nil, nil, options, t))
-	}
-	return doc
-}
-
-// builder collects the tokens of each field of a document.
-type builder struct {
-	tokens map[string]*tokens
-	order  []string
-}
-
-// tokens is a field that is analysed already.
-type tokens struct {
-	stream analysis.TokenStream
-	next   int // position of the next value
-}
-
-// Analyze gives the tokens, whatever the text.
-func (t *tokens) Analyze([]byte) analysis.TokenStream { return t.stream }
-
-func (b *builder) field(name string) *tokens {
-	t := b.tokens[name]
-	if t == nil {
-		t = &tokens{}
-		b.tokens[name] = t
-		b.order = append(b.order, name)
-	}
-	return t
-}
-
-func (b *builder) put(aspect, path string, term []byte) {
-	for _, p := range []string{path, ""} {
-		t := b.field(field(aspect, p))
-		t.stream = append(t.stream, &analysis.Token{Term: term, Position: 1})
-	}
-}
-
-func (b *builder) add(l leaf) {
-	e := b.field(exists)
-	e.stream = append(e.stream, &analysis.Token{Term: []byte(l.path), Position: 1})
-	if l.kind == '0' {
-		if term, ok := numberTerm(l.text); ok {
-			b.put(number, l.path, term)
-		}
-		return
-	}
-	lower := strings.ToLower(l.text)
-	if l.path == addressPath {
-		if term, ok := addressTerm(l.text); ok {
-			b.put(address, l.path, term)
-			b.put(text, l.path, []byte(lower))
-			return
+		if err := r.walk(dec, inner, all); err != nil {
+			return err
 		}
 	}
-	b.put(whole, l.path, []byte(lower))
-	b.putWords(l.path, split(lower))
+	_, err := dec.ReadToken()
+	return err
 }
 
-func (b *builder) putWords(path string, stream []string) {
-	for _, p := range []string{path, ""} {
-		t := b.field(field(words, p))
-		for i, w := range stream {
-			t.stream = append(t.stream, &analysis.Token{Term: []byte(w), Position: t.next + i + 1})
+// member gives the place of a member. One path may be reached in several ways: {"a.b": 1}, {"a": {"b": 1}}.
+func (r *reader) member(at *place, raw jsontext.Value) *place {
+	if m := at.members[string(raw)]; m != nil {
+		return m
+	}
+	name := unquote(raw)
+	if at.path != nil {
+		name = at.path.name + "." + name
+	}
+	m := r.places[name]
+	if m == nil {
+		m = &place{path: &path{id: len(r.paths), name: name, docs: roaring.New()}, members: map[string]*place{}, values: map[string]*value{}}
+		r.places[name] = m
+		r.paths = append(r.paths, m.path)
+	}
+	at.members[string(raw)] = m
+	return m
+}
+
+func unquote(raw jsontext.Value) string {
+	s, _ := jsontext.AppendUnquote(nil, raw) // bytes that are no UTF-8 become U+FFFD, and nothing else can be wrong
+	return string(s)
+}
+
+func (at *place) value(kind jsontext.Kind, raw jsontext.Value) *value {
+	if v := at.values[string(raw)]; v != nil {
+		return v
+	}
+	v := &value{path: at.path}
+	at.values[string(raw)] = v
+	if kind == '0' {
+		if key, ok := numberKey(string(raw)); ok {
+			v.add(number, key)
 		}
-		t.next += gap
+		return v
 	}
+	s := string(raw) // true or false
+	if kind == '"' {
+		s = unquote(raw)
+	}
+	lower := strings.ToLower(s)
+	if key, ok := addressKey(s); ok && at.path.name == addressPath {
+		v.add(address, key)
+		v.add(text, lower)
+		return v
+	}
+	v.add(whole, lower)
+	if found := split(lower); len(found) != 1 || found[0] != lower {
+		for _, w := range found {
+			v.add(words, w)
+		}
+	}
+	return v
 }
 
-// split gives the words of a text by Unicode's word boundaries (UAX #29); each ideograph is one.
-func split(lower string) []string {
-	stream := unicode.NewUnicodeTokenizer().Tokenize([]byte(lower))
-	all := make([]string, len(stream))
-	for i, t := range stream {
-		all[i] = string(t.Term)
-	}
-	return all
-}
-
-// numberTerm gives the term of a number as JSON writes it; false for anything else.
-func numberTerm(s string) ([]byte, bool) {
-	if s == "" || strings.Trim(s, "+-.0123456789eE") != "" {
-		return nil, false // ParseFloat also takes infinities, hexadecimal digits and underscores
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return nil, false
-	}
-	if f == 0 {
-		f = 0 // the negative zero equals the other
-	}
-	return numeric.MustNewPrefixCodedInt64(numeric.Float64ToInt64(f), 0), true
-}
-
-// addressTerm gives the term of an IP address in any spelling; a zone is left out.
-func addressTerm(s string) ([]byte, bool) {
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return nil, false
-	}
-	b := a.As16()
-	return b[:], true
+func (v *value) add(aspect int, key string) {
+	v.path.aspects |= 1 << aspect
+	v.terms = append(v.terms, v.path.prefix(aspect)+key)
 }

@@ -1,31 +1,40 @@
-// Package index finds documents by query. It is a bleve index in memory, disposable: whoever has the documents can make it
+// Package index finds documents by query. It is an index in memory, disposable: whoever has the documents can make it
 // anew at any time. What a query means is decided here, its syntax by package query.
+//
+// How a document lies in it. The JSON of a document is a number of values, each at a path (document.go). A value has
+// terms: strings as a whole and by words, numbers and addresses in a form that orders as they do. bleve keeps, in
+// segments in memory, which documents have which term (segment.go). Its own index over such segments, scorch, is not
+// used: it never joins segments that are not on disk, and gives hits one by one.
+//
+// How a query becomes rows. A query is compiled into a tree (compile.go) that is asked of each segment and gives a set
+// of documents by their numbers: from a term by bleve's dictionary; from ranges and patterns by a column, which is that
+// dictionary laid flat (column.go). What was replaced or deleted since is taken out of the set. Total is the size of the
+// sets, and a page the first of them in the one list of all documents in order (snapshot.go).
+//
+// How it changes. An update makes a segment of its documents, marks the old ones as gone, and joins small segments and
+// those that are half gone into new ones (update.go). The whole is a snapshot that is replaced at once: a search goes on
+// in the one it began with.
 package index
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"maps"
-	"slices"
 	"sync"
+	"sync/atomic"
 
 	"stathub/master/query"
 )
 
 // Index is an index of documents of one kind. Its methods may be called at the same time.
 type Index struct {
-	update sync.Mutex   // one Update at a time
-	mu     sync.RWMutex // guards what follows; a search holds it for reading all the while
-	shards []*shard
-	order  []Doc // by Order, then ID
-	known  []Field
-	closed bool
-}
+	known    []Field
+	snapshot atomic.Pointer[snapshot] // nil: closed
+	answers  answers
 
-const shardCount = 16
+	update sync.Mutex      // one Update at a time; guards where
+	where  map[string]home // every document, by ID
+}
 
 // Doc is a document as the index takes it.
 type Doc struct {
@@ -54,188 +63,49 @@ var errClosed = errors.New("the index is closed")
 
 // New makes an empty index. A query for a field that no document has carries a warning unless the field is one of known.
 func New(known ...Field) (*Index, error) {
-	x := &Index{known: known}
-	for range shardCount {
-		s, err := newShard()
-		if err != nil {
-			return nil, errors.Join(err, x.Close())
-		}
-		x.shards = append(x.shards, s)
-	}
+	x := &Index{known: known, where: map[string]home{}}
+	x.snapshot.Store(&snapshot{})
 	return x, nil
 }
 
-// Update takes documents in, those with a known id in place of the old ones, and others out; an id in both is taken in. A
-// search that begins after it returns sees all of it. The index keeps the puts and reads them later: they must not be
-// changed any more. After an error a part of the documents may be as before; the same call may be made again.
-func (x *Index) Update(puts []Doc, deletes []string) error {
-	x.update.Lock()
-	defer x.update.Unlock()
-	if x.closed {
-		return errClosed
-	}
-	putsOf, deletesOf := make([][]Doc, shardCount), make([][]string, shardCount)
-	byID := make(map[string]int, len(puts))
-	for i, n := range puts {
-		byID[n.ID] = i
-	}
-	for i, n := range puts {
-		if byID[n.ID] == i { // the last of an id
-			putsOf[shardOf(n.ID)] = append(putsOf[shardOf(n.ID)], n)
-		}
-	}
-	for _, id := range deletes {
-		if _, put := byID[id]; !put {
-			deletesOf[shardOf(id)] = append(deletesOf[shardOf(id)], id)
-		}
-	}
-	var failed error
-	for i := range x.shards {
-		if len(putsOf[i])+len(deletesOf[i]) > 0 {
-			failed = errors.Join(failed, x.updateShard(i, putsOf[i], deletesOf[i]))
-		}
-	}
-	x.sort()
-	return failed
-}
-
-// updateShard changes a shard and renews it where it is due. Searches go on meanwhile.
-func (x *Index) updateShard(i int, puts []Doc, deletes []string) error {
-	s := x.shards[i]
-	if err := s.apply(puts, deletes); err != nil {
-		return err
-	}
-	if s.batches < maxBatches {
-		return nil
-	}
-	fresh, err := s.renewed()
-	if err != nil {
-		return err
-	}
-	x.mu.Lock()
-	x.shards[i] = fresh
-	x.mu.Unlock()
-	return s.bleve.Close() // nobody searches it: a search would have held the lock
-}
-
-// sort puts the documents in order anew. They mostly are, which makes it cheap.
-func (x *Index) sort() {
-	seen := make(map[string]bool, len(x.order))
-	order := make([]Doc, 0, len(x.order))
-	for _, old := range x.order {
-		if n, ok := x.shards[shardOf(old.ID)].docs[old.ID]; ok {
-			order, seen[n.ID] = append(order, n), true
-		}
-	}
-	for _, s := range x.shards {
-		for id, n := range s.docs {
-			if !seen[id] {
-				order = append(order, n)
-			}
-		}
-	}
-	if !slices.IsSortedFunc(order, byOrder) {
-		slices.SortFunc(order, byOrder)
-	}
-	x.mu.Lock()
-	x.order = order
-	x.mu.Unlock()
-}
-
-func byOrder(a, b Doc) int {
-	return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
-}
-
-// Search gives a page of the documents that match. A query that cannot be read is code Invalid with a *query.Error inside;
-// negative numbers in opt count as 0.
+// Search gives a page of the documents that match. A query that cannot be read is code Invalid with a *query.Error
+// inside; negative numbers in opt count as 0.
 func (x *Index) Search(ctx context.Context, q string, opt Options) (Result, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
+	s := x.snapshot.Load()
+	if s == nil {
+		return Result{}, errClosed
+	}
 	parsed, err := query.Parse(q)
 	if err != nil {
 		return Result{}, err
 	}
-	found, err := x.find(ctx, parsed)
+	m, err := compile(parsed)
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("cannot search for %q: %w", q, err)
 	}
-	r := Result{IDs: []string{}}
-	if r.Warnings, err = x.warnings(parsed); err != nil {
-		return Result{}, err
+	hits, err := s.find(ctx, m)
+	if err != nil {
+		return Result{}, fmt.Errorf("cannot search for %q: %w", q, err)
 	}
-	for i := range x.order {
-		n := &x.order[i]
-		if opt.Reverse {
-			n = &x.order[len(x.order)-1-i]
+	r := Result{IDs: []string{}, Warnings: x.warnings(s, parsed)}
+	for i, h := range hits {
+		if !opt.IncludeDown {
+			h.remove(s.parts[i].down)
 		}
-		if found != nil && !found[n.ID] || n.Down && !opt.IncludeDown {
-			continue
-		}
-		if r.Total >= opt.From && len(r.IDs) < opt.Size {
-			r.IDs = append(r.IDs, n.ID)
-		}
-		r.Total++
+		r.Total += h.count()
+	}
+	for _, at := range s.page(hits, r.Total, opt) {
+		r.IDs = append(r.IDs, s.at(at).ID)
 	}
 	return r, nil
 }
 
-// Match gives the ids of all documents that match, those that are down too, in no order that matters. Nobody may change
-// the slice. Errors are as with Search.
-func (x *Index) Match(ctx context.Context, q string) ([]string, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	parsed, err := query.Parse(q)
-	if err != nil {
-		return nil, err
-	}
-	found, err := x.find(ctx, parsed)
-	if err != nil {
-		return nil, err
-	}
-	if found != nil {
-		return slices.Collect(maps.Keys(found)), nil
-	}
-	all := make([]string, 0, len(x.order))
-	for _, n := range x.order {
-		all = append(all, n.ID)
-	}
-	return all, nil
-}
-
-// find gives the ids of the documents that match; nil stands for all of them. The caller holds the lock.
-func (x *Index) find(ctx context.Context, parsed query.Query) (map[string]bool, error) {
-	if x.closed {
-		return nil, errClosed
-	}
-	if parsed == (query.All{}) {
-		return nil, nil
-	}
-	compiled, found := compile(parsed), map[string]bool{}
-	for _, s := range x.shards {
-		if err := s.collect(ctx, compiled, found); err != nil {
-			return nil, fmt.Errorf("cannot search for %q: %w", parsed, err)
-		}
-	}
-	return found, nil
-}
-
-// Close gives the memory back. Searches that run are waited for; later calls fail.
+// Close gives the memory back. Searches that run end well; later calls fail.
 func (x *Index) Close() error {
 	x.update.Lock()
 	defer x.update.Unlock()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.closed = true
-	var err error
-	for _, s := range x.shards {
-		err = errors.Join(err, s.bleve.Close())
-	}
-	x.shards, x.order = nil, nil
-	return err
-}
-
-func shardOf(id string) int {
-	h := fnv.New32a()
-	h.Write([]byte(id))
-	return int(h.Sum32() % shardCount)
+	x.snapshot.Store(nil)
+	x.where = nil
+	x.answers.clear()
+	return nil
 }

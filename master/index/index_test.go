@@ -141,43 +141,33 @@ func TestPagesAreByHostnameThenID(t *testing.T) {
 	}
 }
 
-// idsIn gives ids of nodes of a few shards, each times of each. Making a segment is what takes time in these tests, and
-// each shard that an update touches makes one.
-func idsIn(shards, each int) []string {
-	var ids []string
-	counts := map[int]int{}
-	for i := 0; len(ids) < shards*each; i++ {
-		id := fmt.Sprint("n", i)
-		shard := shardOf(id)
-		if _, known := counts[shard]; (known || len(counts) < shards) && counts[shard] < each {
-			counts[shard]++
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// Many small updates must neither lose a node nor let the index grow without end.
+// Many small updates must neither lose a document nor let the index grow without end.
 func TestManyUpdates(t *testing.T) {
-	x, ids := newIndex(t), idsIn(3, 4)
-	for i := range 3 * maxBatches {
-		id := ids[i%12]
+	x := newIndex(t)
+	for i := range 600 {
+		id, other := fmt.Sprint("n", i%60), fmt.Sprint("n", (i+30)%60)
 		node := &state.Node{ID: id, Tags: []string{fmt.Sprint("v", i)}, Facts: state.Facts{Hostname: id}}
-		if err := x.Update([]Doc{docOf(node)}, []string{ids[(i+6)%12]}); err != nil {
+		if err := x.Update([]Doc{docOf(node)}, []string{other}); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := x.Match(t.Context(), fmt.Sprint("tags:v", i)); err != nil || len(got) != 1 || got[0] != id {
+		got, err := x.Search(t.Context(), fmt.Sprint("tags:v", i), Options{Size: 2})
+		if err != nil || !slices.Equal(got.IDs, []string{id}) {
 			t.Fatalf("after update %d: %v, %v", i, got, err)
+		}
+		if n := len(x.snapshot.Load().parts); n > 3*fanOut {
+			t.Fatalf("%d segments", n)
 		}
 	}
 	all, err := x.Match(t.Context(), "tags:v* OR hostname:nothing")
-	if err != nil || len(all) != 6 {
-		t.Errorf("%d nodes found, want 6: %v", len(all), err)
+	if err != nil || len(all) != 30 || len(x.where) != 30 {
+		t.Errorf("%d documents found, %d known, want 30: %v", len(all), len(x.where), err)
 	}
-	for i, s := range x.shards {
-		if s.batches >= maxBatches {
-			t.Errorf("shard %d has %d segments", i, s.batches)
-		}
+	docs := 0
+	for _, p := range x.snapshot.Load().parts {
+		docs += len(p.docs)
+	}
+	if docs > 60 {
+		t.Errorf("%d documents are kept for 30", docs)
 	}
 }
 
@@ -186,7 +176,7 @@ func TestSearchDuringUpdates(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		var failed error
-		for i := 0; i < maxBatches+2 && failed == nil; i++ {
+		for i := 0; i < 100 && failed == nil; i++ {
 			failed = x.Update([]Doc{docOf(seedNode())}, nil)
 		}
 		done <- failed
