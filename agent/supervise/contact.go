@@ -29,9 +29,7 @@ const (
 	rejoin = 10 * time.Second
 	// contactStep is how long a machine that slept may run before that is noticed: no timer tells of it.
 	contactStep = time.Second
-	// silentFor is how long a silence must be to count as one while no instance says.
-	silentFor = time.Minute
-	leastBeat = 250 * time.Millisecond
+	leastBeat   = 250 * time.Millisecond
 )
 
 // contact knows how long ago the bucket was sure to hear of this agent: when the last heartbeat began that was written.
@@ -77,7 +75,7 @@ func (c *contact) beat(began time.Duration, written bool) {
 	if !written {
 		return
 	}
-	if !c.known || began-c.heard >= cmp.Or(c.shortest, silentFor) {
+	if !c.known || began-c.heard >= cmp.Or(c.shortest, state.DefaultDisconnect) {
 		c.back = began
 	}
 	c.known, c.heard = true, max(c.heard, began)
