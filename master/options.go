@@ -29,6 +29,7 @@ type Options struct {
 	StateUnsafe    bool   // do not ask whether the store keeps its promises
 	NodeTimeout    time.Duration
 	Freeze         control.Freeze
+	RebalanceMoves int           // instances a minute that may be moved for balance alone; 0: none
 	Poll           time.Duration // 0: what suits the bucket
 	EventDays      int           // age at which events are removed; 0: never
 	CrashDays      int           // age at which the last output of crashes is removed; 0: never
@@ -60,6 +61,7 @@ func table(o *Options) *option.Set {
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
 	s.Int(&o.Freeze.Percent, "freeze.percent", control.FreezePercent,
 		"when more than this share of the nodes that were up falls silent together, nothing is moved off them until they are heard again; 100: never")
+	s.Int(&o.RebalanceMoves, "rebalance.moves", 0, "instances a minute that are moved for balance alone, when nodes have joined; 0: none")
 	s.Int(&o.Freeze.Nodes, "freeze.nodes", control.FreezeNodes, "and when they are at least so many")
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
@@ -95,6 +97,9 @@ func (o *Options) complete(homes ...string) error {
 	}
 	if o.Freeze.Percent < 1 || o.Freeze.Percent > 100 {
 		return state.Errorf(state.Invalid, "--freeze.percent", "must be from 1 to 100, not %d", o.Freeze.Percent)
+	}
+	if o.RebalanceMoves < 0 {
+		return state.Errorf(state.Invalid, "--rebalance.moves", "must be a number of instances a minute, or 0 for none, not %d", o.RebalanceMoves)
 	}
 	if o.Freeze.Nodes < 1 {
 		return state.Errorf(state.Invalid, "--freeze.nodes", "must be 1 or more, not %d", o.Freeze.Nodes)

@@ -62,12 +62,8 @@ func (p *planner) picker(j *job, sign int) *picker {
 		return &picker{root: leaf}
 	}
 	branches := make([]branch, len(g.parent))
-	for _, pl := range j.places {
-		if pl.host.alive && pl.n > 0 {
-			for b := g.leaf[pl.host.i]; b > 0; b = g.parent[b] {
-				branches[b].count += sign * pl.n
-			}
-		}
+	for i, n := range g.count(j) {
+		branches[i].count = sign * n
 	}
 	sizes := make([]int, len(branches))
 	for i := range p.cands {

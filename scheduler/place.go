@@ -39,7 +39,8 @@ func (p *planner) grow(j *job, lack int) {
 		}
 		p.put(c.place, c.place.n+1)
 		c.key = c.place.weight()
-		pick.taken(c.place.n < j.limit && c.host.room(j) > 0)
+		more, _ := c.host.room(j, c.place)
+		pick.taken(c.place.n < j.limit && more > 0)
 	}
 }
 
@@ -72,6 +73,11 @@ func (p *planner) put(pl *place, n int) {
 		pl.job.places = append(pl.job.places, pl)
 		pl.job.fresh = true
 	}
+	if pl.old() && n > pl.n {
+		if need := pl.needsToGrow(); need != pl.needsNow() {
+			pl.account(&need)
+		}
+	}
 	pl.set(n)
 	if !pl.settled {
 		pl.settled = pl.takeAll(pl.job.ports)
@@ -83,7 +89,8 @@ func (p *planner) extendEach(j *job) {
 		if pl == nil {
 			pl = p.newPlace(j, h)
 		}
-		if n := min(j.choreo.Scale, j.limit, pl.n+h.room(j)); pl.n < n {
+		more, _ := h.room(j, pl)
+		if n := min(j.choreo.Scale, j.limit, pl.n+more); pl.n < n {
 			p.put(pl, n)
 		}
 	})
@@ -102,15 +109,32 @@ func (p *planner) trimSilent(j *job) {
 	}
 }
 
-// room is how many more instances of an app the host can take.
-func (h *host) room(j *job) int {
-	n := maxOnHost - h.total
-	if !j.needs.none() {
-		more, _ := h.used.fits(j.needs, h.capacity)
-		n = min(n, more)
+// room is how many more instances of an app the host can take, and what it has too little of for another one. pl is the
+// app's place there, if it has one.
+func (h *host) room(j *job, pl *place) (n int, scarce cause) {
+	if n, scarce = maxOnHost-h.total, full; n <= 0 || j.needs.none() {
+		return n, scarce
 	}
-	return n
+	used, need := h.used, j.needs
+	if pl != nil && pl.old() { // those that are there come to need as much, too
+		need = pl.needsToGrow()
+		used = used.plus(pl.needsNow(), -pl.n).plus(need, pl.n)
+	}
+	if more, lacks := used.fits(need, h.capacity); more < n {
+		return more, lacks
+	}
+	return n, scarce
 }
+
+func (pl *place) needsNow() resources {
+	if pl.needs == nil {
+		return resources{}
+	}
+	return *pl.needs
+}
+
+// needsToGrow is what each instance of a place is accounted with where some are not as the app is now.
+func (pl *place) needsToGrow() resources { return pl.needsNow().most(pl.job.needs) }
 
 // weight orders the nodes for an app: first by how many of it they have, then by how full they are. An app that sets
 // resources aside looks at those first, any other at the number of instances.

@@ -15,22 +15,23 @@ import (
 // TestLaws changes a random cluster step by step and checks after each step what must always hold.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
-		for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
-			w.node(fmt.Sprint("n", i), "ssd")
-		}
-		for i := range rapid.IntRange(1, 4).Draw(t, "apps") {
-			drawApp(t, w, fmt.Sprint("a", i))
-		}
+		w := drawWorld(t)
+		memo := &Memo{}
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			change(t, w)
 			before := maps.Clone(w.Manifests)
 			p := Schedule(w.Input)
-			if again := Schedule(w.Input); show(p.Manifests) != show(again.Manifests) || fmt.Sprint(p.Apps, p.Notes) != fmt.Sprint(again.Apps, again.Notes) {
-				t.Fatalf("two plans from one input differ")
+			remembering := w.Input
+			remembering.Memo = memo
+			for what, in := range map[string]Input{"twice": w.Input, "with a memo": remembering} {
+				if again := Schedule(in); show(p.Manifests) != show(again.Manifests) || fmt.Sprint(p.Apps, p.Notes) != fmt.Sprint(again.Apps, again.Notes) {
+					t.Fatalf("planning %s gives another plan", what)
+				}
 			}
-			w.settle(t)
+			p = w.converge(t)
 			checkPorts(t, w)
+			checkCapacity(t, w)
+			checkRoom(t, w, before)
 			checkUntouched(t, w, before)
 			for name := range w.Apps {
 				if w.placing(name) {
@@ -44,28 +45,66 @@ func TestLaws(t *testing.T) {
 	})
 }
 
+// drawWorld makes a cluster with a few apps.
+func drawWorld(t *rapid.T) *world {
+	w := newWorld()
+	w.rememberMatches()
+	for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
+		drawNode(t, w, fmt.Sprint("n", i))
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "apps") {
+		drawApp(t, w, fmt.Sprint("a", i))
+	}
+	return w
+}
+
+func drawNode(t *rapid.T, w *world, id string) {
+	n := w.node(id, rapid.SampledFrom([][]string{{"ssd"}, {"ssd", "zone:a"}, {"zone:b", "ssd"}}).Draw(t, "tags")...)
+	n.Hostname = id
+	w.overloaded[id] = true // perhaps: a capacity that shrinks moves nothing
+	n.OS.CPUs = rapid.SampledFrom([]int{0, 2, 4}).Draw(t, "cpus")
+	n.Memory.Total = state.Bytes(rapid.SampledFrom([]int{0, 4, 8}).Draw(t, "memory"))
+	if size := rapid.SampledFrom([]int{0, 5}).Draw(t, "disk"); size > 0 {
+		n.Disks = []state.Disk{{Total: 1}, {Total: state.Bytes(size)}}
+	}
+}
+
 func drawApp(t *rapid.T, w *world, name string) {
 	var ports []int
 	if p := rapid.SampledFrom([]int{0, 80, 81}).Draw(t, "port"); p != 0 || rapid.Bool().Draw(t, "ports") {
 		ports = append(ports, p)
 	}
-	_, c := w.app(name, rapid.IntRange(0, 9).Draw(t, "scale"), ports...)
+	a, c := w.app(name, rapid.IntRange(0, 9).Draw(t, "scale"), ports...)
+	drawNeeds(t, a)
+	c.Priority = rapid.IntRange(-1, 1).Draw(t, "priority")
+	c.Spread = rapid.SampledFrom([][]string{nil, {"hostname"}, {"zone:"}, {"zone:", "hostname"}}).Draw(t, "spread")
 	c.MaxPerNode = rapid.IntRange(0, 3).Draw(t, "maxPerNode")
 	c.Query = rapid.SampledFrom([]string{"*", "ssd", "fails"}).Draw(t, "query")
 	c.Mode = rapid.SampledFrom([]string{"", state.ModeCount, state.ModeEach}).Draw(t, "mode")
 }
 
-// change does one thing to the world.
+func drawNeeds(t *rapid.T, a *state.App) {
+	a.ResAlloc = nil
+	if rapid.Bool().Draw(t, "resAlloc") {
+		a.ResAlloc = &state.Resources{
+			CPUs: rapid.SampledFrom([]float64{0, 0.1, 0.5, 1}).Draw(t, "cpus"),
+			Mem:  state.Bytes(rapid.IntRange(0, 3).Draw(t, "mem")),
+			Disk: state.Bytes(rapid.IntRange(0, 2).Draw(t, "disk")),
+		}
+	}
+}
+
+// change does one thing to the world. Documents are replaced, never changed.
 func change(t *rapid.T, w *world) {
 	app := fmt.Sprint("a", rapid.IntRange(0, 3).Draw(t, "app"))
 	id := fmt.Sprint("n", rapid.IntRange(0, 6).Draw(t, "node"))
-	a, c, n := w.Apps[app], w.Choreos[app], w.Nodes[id]
+	a, c, n := replace(w.Apps, app), replace(w.Choreos, app), replace(w.Nodes, id)
 	m := w.Manifests[id].Manifest
-	switch op := rapid.IntRange(0, 15).Draw(t, "op"); {
+	switch op := rapid.IntRange(0, 16).Draw(t, "op"); {
 	case op == 0:
 		drawApp(t, w, app)
 	case op == 1:
-		w.node(id, "ssd")
+		drawNode(t, w, id)
 	case op == 2:
 		delete(w.Apps, app)
 	case op == 3:
@@ -94,6 +133,8 @@ func change(t *rapid.T, w *world) {
 		c.Scale = rapid.IntRange(0, 9).Draw(t, "scale")
 	case op == 11 && a != nil:
 		a.Start = !a.Start
+	case op == 16 && a != nil:
+		drawNeeds(t, a)
 	case n == nil:
 	case op == 12:
 		n.Drain = !n.Drain
@@ -104,6 +145,16 @@ func change(t *rapid.T, w *world) {
 	default:
 		n.Tags = rapid.SampledFrom([][]string{nil, {"ssd"}}).Draw(t, "tags")
 	}
+}
+
+// replace puts a copy of a document in its place, to be changed.
+func replace[T any](docs map[string]*T, name string) *T {
+	if docs[name] == nil {
+		return nil
+	}
+	doc := *docs[name]
+	docs[name] = &doc
+	return &doc
 }
 
 func (w *world) placing(app string) bool {
@@ -230,7 +281,7 @@ func checkScale(t *rapid.T, w *world, p Plan, app string) {
 		} else if placed >= c.Scale {
 			continue
 		}
-		if w.open(id, app) && has < want {
+		if w.open(id, app) && has < want && w.free(id).holds(w.Apps[app].ResAlloc) {
 			t.Fatalf("%s could take more of %s, which is on %s with scale %d", id, app, w.counts(app), c.Scale)
 		}
 	}
@@ -269,6 +320,9 @@ func checkMoves(t *rapid.T, w *world, before map[string]Current, app string) {
 			continue
 		}
 		if n := w.Nodes[id]; n.State == state.NodeUp && (n.Drain || !w.matches(app, id) || w.portTaken(w.Manifests[id].Manifest, app)) {
+			continue
+		}
+		if needs(w.Apps[app].ResAlloc).grewFrom(needs(e.App.ResAlloc)) {
 			continue
 		}
 		keep := min(e.Count, w.limit(app))

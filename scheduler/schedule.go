@@ -10,7 +10,8 @@ import (
 
 // Schedule decides what every node is to run. It is sticky: an instance moves only where its node went down, is being
 // drained or no longer matches, where two apps now want one fixed port, where its app came to need more than the node
-// has, or where the scale went down. Applying the plan and scheduling again gives a plan that writes nothing.
+// has, or where the scale went down; and, where Input.Moves allows it, for balance. Applying the plan and scheduling again,
+// without moves for balance, gives a plan that writes nothing.
 func Schedule(in Input) Plan {
 	p := run(in)
 	defer p.close()
@@ -27,7 +28,7 @@ func Schedule(in Input) Plan {
 	slices.SortStableFunc(p.notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.App, b.App))
 	})
-	plan.Notes, plan.Rollouts = p.notes, p.sumUp()
+	plan.Notes, plan.Rollouts, plan.Moved = p.notes, p.sumUp(), p.moved
 	if p.wake > 0 {
 		plan.Wake = in.Now.Add(p.wake)
 	}
@@ -46,6 +47,7 @@ type planner struct {
 	groupings map[string]*grouping // by spread
 	runs      map[string][]sign    // by app that must not run twice; nil: not looked for yet
 	wake      time.Duration        // from now; 0: never
+	moved     int                  // instances, for balance alone
 	digests   digests
 	notes     []Note
 	active    []*rollout
@@ -87,6 +89,7 @@ func run(in Input) *planner {
 		p.rollOut(j)
 	}
 	p.resettle()
+	p.rebalance()
 	return p
 }
 

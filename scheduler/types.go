@@ -41,6 +41,9 @@ type Input struct {
 	// first looked. A node that is left out is not silent.
 	Silent map[string]time.Duration
 
+	// Moves is how many instances may be moved for balance alone; 0: none is.
+	Moves int
+
 	// Memo, where not nil, makes plans after the first one cheaper. It does not change them.
 	Memo *Memo
 }
@@ -57,6 +60,7 @@ type Plan struct {
 	Apps      map[string]AppStatus       // by name: every app of Apps, Choreos and Broken
 	Notes     []Note                     // in the order of node and app
 	Rollouts  map[string]*Rollout        // by app: of those with something left to do or to find out
+	Moved     int                        // instances that it moves for balance alone
 	Wake      time.Time                  // when to plan again though nothing has changed; zero: no need
 }
 

@@ -64,13 +64,8 @@ func (p *planner) verdict(j *job, h *host, pl *place) (why cause, detail string)
 		}
 		return maxPerNode, ""
 	}
-	if h.total >= maxOnHost {
-		return full, ""
-	}
-	if !j.needs.none() {
-		if n, scarce := h.used.fits(j.needs, h.capacity); n == 0 {
-			return scarce, ""
-		}
+	if n, scarce := h.room(j, pl); n <= 0 {
+		return scarce, ""
 	}
 	return fits, ""
 }

@@ -15,11 +15,12 @@ import (
 // world builds inputs and applies plans to them, as a master would.
 type world struct {
 	Input
-	t fataler
+	t          fataler
+	overloaded map[string]bool // nodes that are so by no plan's doing
 }
 
 func newWorld(nodes ...string) *world {
-	w := &world{Input: Input{
+	w := &world{overloaded: map[string]bool{}, Input: Input{
 		Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Writer: "m1", Term: 7,
 		Apps: map[string]*state.App{}, Choreos: map[string]*state.Choreo{}, Broken: map[string]string{},
 		Nodes: map[string]*state.Node{}, Manifests: map[string]Current{}, Reports: map[string]*state.Report{},
@@ -43,6 +44,19 @@ func (w *world) match(query string) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// rememberMatches has Match give the very same slice as long as the answer is the same.
+func (w *world) rememberMatches() {
+	last := map[string][]string{}
+	w.Match = func(query string) ([]string, error) {
+		found, err := w.match(query)
+		slices.Sort(found)
+		if !slices.Equal(found, last[query]) {
+			last[query] = found
+		}
+		return last[query], err
+	}
 }
 
 func (w *world) node(id string, tags ...string) *state.Node {
@@ -87,6 +101,21 @@ func (w *world) apply(t fataler, p Plan) {
 type fataler interface {
 	Helper()
 	Fatalf(string, ...any)
+}
+
+// converge plans and applies until there is nothing left to do, which a few rounds must reach: a change of an app may
+// free what the change of another one waits for. It gives the last plan.
+func (w *world) converge(t fataler) Plan {
+	t.Helper()
+	for range 6 {
+		p := Schedule(w.Input)
+		if len(p.Manifests) == 0 {
+			return p
+		}
+		w.apply(t, p)
+	}
+	t.Fatalf("it still writes %s", show(Schedule(w.Input).Manifests))
+	return Plan{}
 }
 
 // settle plans and applies, and checks that there is nothing left to do then.

@@ -37,6 +37,8 @@ type Options struct {
 	NodeTimeout time.Duration // of a node's silence, after which it is down; 0: 35 s
 	Freeze      Freeze        // when too many nodes are silent to be believed
 
+	RebalanceMoves int // instances a minute that may be moved for balance alone; 0: none
+
 	// Gate is asked before the bucket is first used, again and again while it is code Unavailable; any other error ends
 	// Run. Nil: no question.
 	Gate func(ctx context.Context) error
@@ -83,6 +85,7 @@ type Controller struct {
 	indexed  map[string]indexedAs
 	notes    map[scheduler.Note]bool // of the last plan; the loop's alone
 	memo     scheduler.Memo          // of the plans
+	balance  balance                 // the loop's alone
 	rounds   atomic.Int64            // finished looks at the whole bucket
 }
 
@@ -109,6 +112,7 @@ func New(opts Options) *Controller {
 		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
+		balance:  balance{perMinute: opts.RebalanceMoves},
 		missing:  map[string]string{bucketMissing: "it was not looked at yet"},
 		outages:  map[state.Kind]error{},
 		indexed:  map[string]indexedAs{},

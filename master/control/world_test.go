@@ -60,6 +60,7 @@ type world struct {
 	store *memstore.Store
 	ctx   context.Context
 	c     *Controller
+	moves int    // Options.RebalanceMoves
 	halt  func() // stops the master
 	done  sync.WaitGroup
 }
@@ -81,7 +82,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 // startMaster starts a master that knows nothing.
 func (w *world) startMaster() {
-	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second})
+	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second, RebalanceMoves: w.moves})
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan struct{})
 	go func() {
