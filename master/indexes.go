@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"stathub/master/control"
 	"stathub/master/index"
 	"stathub/master/suggest"
 	"stathub/state"
@@ -11,7 +12,7 @@ import (
 
 // indexes are the search indexes of a master: one for each kind of thing.
 type indexes struct {
-	nodes, events *index.Index
+	nodes, apps, procs, events *index.Index
 }
 
 func newIndexes() (_ *indexes, err error) {
@@ -21,6 +22,8 @@ func newIndexes() (_ *indexes, err error) {
 		known []index.Field
 	}{
 		{&x.nodes, index.FieldsOf[state.Node]()},
+		{&x.apps, index.FieldsOf[control.AppDoc]()},
+		{&x.procs, index.FieldsOf[state.Proc]()},
 		{&x.events, index.FieldsOf[state.Event]()},
 	} {
 		if *one.index, err = index.New(one.known...); err != nil {
@@ -34,6 +37,8 @@ func newIndexes() (_ *indexes, err error) {
 func (x *indexes) suggest() map[string]*suggest.Box {
 	return map[string]*suggest.Box{
 		"node":  {Source: x.nodes, First: []string{"tags", "hostname", "id"}},
+		"app":   {Source: x.apps, First: []string{"name", "status.state", "choreo.query"}},
+		"proc":  {Source: x.procs, First: []string{"app", "node", "state"}},
 		"event": {Source: x.events, First: []string{"kind", "app", "node"}},
 	}
 }
@@ -41,7 +46,7 @@ func (x *indexes) suggest() map[string]*suggest.Box {
 // Close gives the memory back.
 func (x *indexes) Close() error {
 	var errs []error
-	for _, one := range []*index.Index{x.nodes, x.events} {
+	for _, one := range []*index.Index{x.nodes, x.apps, x.procs, x.events} {
 		if one != nil {
 			errs = append(errs, one.Close())
 		}

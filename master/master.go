@@ -78,7 +78,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	mind := control.New(control.Options{
-		Store: store, Index: found.nodes, Log: log, Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves, Gate: o.gate(store, log),
+		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
+		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
 	})
 	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log})
 	loopback := rest.LoopbackAddr(listener.Addr())

@@ -101,8 +101,10 @@ func (c *Controller) reread(ctx context.Context, key string) {
 	switch state.Kind(first) {
 	case state.KindApp:
 		rereadDoc(ctx, c, c.apps, key)
+		c.reindexApps()
 	case state.KindChoreo:
 		rereadDoc(ctx, c, c.choreos, key)
+		c.reindexApps()
 	case state.KindNode:
 		rereadDoc(ctx, c, c.nodes, key)
 		c.reindex()
@@ -110,6 +112,7 @@ func (c *Controller) reread(ctx context.Context, key string) {
 		rereadDoc(ctx, c, c.manifests, key)
 	case state.KindReport:
 		rereadDoc(ctx, c, c.reports, key)
+		c.reindexProcs()
 	}
 }
 

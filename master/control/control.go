@@ -30,6 +30,8 @@ const (
 type Options struct {
 	Store state.Store
 	Index NodeIndex
+	Apps  DocIndex     // nil: apps are not searched
+	Procs DocIndex     // nil: instances are not searched
 	Log   *slog.Logger // nil: none
 	Name  string       // the writer in manifests; empty: "master"
 
@@ -46,9 +48,14 @@ type Options struct {
 
 // NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.
 type NodeIndex interface {
+	DocIndex
+	Match(ctx context.Context, query string) ([]string, error)
+}
+
+// DocIndex finds documents by query, with the same errors.
+type DocIndex interface {
 	Update(puts []index.Doc, deletes []string) error
 	Search(ctx context.Context, query string, page index.Options) (index.Result, error)
-	Match(ctx context.Context, query string) ([]string, error)
 }
 
 // Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.
@@ -62,6 +69,7 @@ type Controller struct {
 	told   *eventlog.Log
 	locks  locks
 	poke   chan struct{} // something is to be looked at or decided
+	lists  chan struct{} // the indexes of apps and instances may be behind
 
 	mu        sync.RWMutex // guards the folders and what follows
 	apps      *folder[state.App]
@@ -83,6 +91,8 @@ type Controller struct {
 
 	indexing sync.Mutex // guards indexed
 	indexed  map[string]indexedAs
+	appList  appIndex
+	procList procIndex
 	notes    map[scheduler.Note]bool // of the last plan; the loop's alone
 	memo     scheduler.Memo          // of the plans
 	balance  balance                 // the loop's alone
@@ -108,7 +118,7 @@ func New(opts Options) *Controller {
 		said:  said{log: opts.Log, now: map[string]string{}},
 		told:  eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
 		locks: locks{seed: maphash.MakeSeed()},
-		poke:  make(chan struct{}, 1), replanned: make(chan struct{}),
+		poke:  make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
 		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
@@ -116,6 +126,8 @@ func New(opts Options) *Controller {
 		missing:  map[string]string{bucketMissing: "it was not looked at yet"},
 		outages:  map[state.Kind]error{},
 		indexed:  map[string]indexedAs{},
+		appList:  appIndex{index: opts.Apps, seed: maphash.MakeSeed(), told: map[string]uint64{}},
+		procList: procIndex{index: opts.Procs, seed: maphash.MakeSeed(), nodes: map[string]nodeProcs{}},
 	}
 	c.apps = newFolder[state.App](state.KindApp, &c.mu)
 	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)
@@ -143,6 +155,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer c.tellEvents(ctx)()
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
+	watchers.Go(func() { c.keepLists(ctx) })
 	for _, kind := range kinds {
 		if kind == state.KindHeartbeat {
 			continue // they change all the time: the poll is soon enough
@@ -274,6 +287,7 @@ func (c *Controller) round(ctx context.Context) {
 		c.decide(ctx)
 		c.reap(ctx)
 	}
+	c.relist()
 	c.rounds.Add(1)
 }
 

@@ -81,6 +81,9 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 	doc := Doc[T]{Value: next, ETag: etag}
 	f.apply(name, doc)
 	c.tellEdit(before, next)
+	if f.kind == state.KindApp || f.kind == state.KindChoreo {
+		c.reindexApps(name)
+	}
 	c.replan()
 	return doc, nil
 }

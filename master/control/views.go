@@ -116,7 +116,7 @@ func (c *Controller) Procs(node, app string) []state.Proc {
 			}
 			p := inst.Proc(id)
 			if !up {
-				p.Reason = "the node is silent: this is what it told last"
+				p.Reason = silentReason
 			}
 			procs = append(procs, p)
 		}

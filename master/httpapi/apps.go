@@ -28,6 +28,11 @@ func (a *api) listApps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	names := a.control.AppNames()
+	if r.URL.Query().Has("q") {
+		if names, err = a.findApps(w, r); err != nil {
+			return err
+		}
+	}
 	if !full {
 		rest.WriteJSON(w, r, http.StatusOK, names, "")
 		return nil
@@ -39,6 +44,17 @@ func (a *api) listApps(w http.ResponseWriter, r *http.Request) error {
 	}
 	rest.WriteJSON(w, r, http.StatusOK, views, "")
 	return nil
+}
+
+// findApps gives the names of the apps that match the query.
+func (a *api) findApps(w http.ResponseWriter, r *http.Request) ([]string, error) {
+	text, err := queryOf(w, r)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.control.SearchApps(r.Context(), text)
+	rest.Warn(w, found.Warnings)
+	return found.Rows, err
 }
 
 func (a *api) writeApp(w http.ResponseWriter, r *http.Request, status int, name string, doc control.Doc[state.App]) {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"math"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -12,11 +11,7 @@ import (
 )
 
 func (a *api) searchEvents(w http.ResponseWriter, r *http.Request) error {
-	from, err := rest.Number(r, "from", 0, math.MaxInt32)
-	if err != nil {
-		return err
-	}
-	size, err := rest.Number(r, "size", defaultPage, maxPage)
+	page, err := pageOf(r)
 	if err != nil {
 		return err
 	}
@@ -24,7 +19,7 @@ func (a *api) searchEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.journal.Search(r.Context(), text, kindsOf(r), from, size)
+	p, err := a.journal.Search(r.Context(), text, kindsOf(r), page.From, page.Size)
 	if err != nil {
 		return control.QueryError(err)
 	}

@@ -16,13 +16,18 @@ const (
 	maxPage     = 10_000
 )
 
-func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
-	var page index.Options
-	var err error
+// pageOf gives the page of a search that is asked for.
+func pageOf(r *http.Request) (page index.Options, err error) {
 	if page.From, err = rest.Number(r, "from", 0, math.MaxInt32); err != nil {
-		return err
+		return page, err
 	}
-	if page.Size, err = rest.Number(r, "size", defaultPage, maxPage); err != nil {
+	page.Size, err = rest.Number(r, "size", defaultPage, maxPage)
+	return page, err
+}
+
+func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
+	page, err := pageOf(r)
+	if err != nil {
 		return err
 	}
 	if page.IncludeDown, err = rest.Flag(r, "includeDownNode"); err != nil {

@@ -7,8 +7,29 @@ import (
 	"stathub/web/rest"
 )
 
+// allProcs gives every instance. With a query, or of a page, it gives those that match, and how many there are in all.
 func (a *api) allProcs(w http.ResponseWriter, r *http.Request) error {
+	if params := r.URL.Query(); params.Has("q") || params.Has("from") || params.Has("size") {
+		return a.searchProcs(w, r)
+	}
 	rest.WriteJSON(w, r, http.StatusOK, a.control.Procs("", ""), "")
+	return nil
+}
+
+func (a *api) searchProcs(w http.ResponseWriter, r *http.Request) error {
+	page, err := pageOf(r)
+	if err != nil {
+		return err
+	}
+	text, err := queryOf(w, r)
+	if err != nil {
+		return err
+	}
+	found, err := a.control.SearchProcs(r.Context(), text, page)
+	if err != nil {
+		return err
+	}
+	writeFound(w, r, found)
 	return nil
 }
 
