@@ -2,56 +2,157 @@ package index
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"stathub/state"
 )
 
-func benchNodes(n int) []*state.Node {
-	all := make([]*state.Node, n)
-	for i := range all {
-		node := seedNode()
-		node.ID, node.Hostname = fmt.Sprintf("id-%06d", i), fmt.Sprintf("host-%05d.example.com", i*7919%n)
-		node.OS.CPUs = 4 << (i % 5)
-		node.Tags = []string{fmt.Sprintf("rack-%d", i%40), []string{"appserver", "database"}[i%2]}
-		node.Networks[0].Address = fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
-		all[i] = node
+// benchNode is a record as an agent makes it: three network interfaces with two addresses each but the first, three disks.
+func benchNode(r *rand.Rand, i, n int) *state.Node {
+	at := i * 7919 % n
+	node := &state.Node{
+		ID:   fmt.Sprintf("%08x-%04x", at*2654435761&0xffffffff, i&0xffff),
+		Tags: []string{fmt.Sprintf("rack-%d", i%400), []string{"appserver", "database", "cache", "hpc"}[i%4], fmt.Sprintf("zone:%c", 'a'+i%5)},
+		Envs: map[string]string{"REGION": []string{"华东", "华北", "华南"}[i%3], "JAVA_HOME": "/usr/lib/jvm/java-8-openjdk", "RACK": fmt.Sprint(i % 400)},
+		Facts: state.Facts{
+			Hostname: fmt.Sprintf("worker-%d.dc%d.example.com", at, i%4), AgentAddress: fmt.Sprintf("http://10.%d.%d.%d:51025", i>>16, i>>8&255, i&255),
+			OS:     state.OS{Name: []string{"Ubuntu Linux", "Red Hat Enterprise Linux", "Debian GNU/Linux"}[i%3], Version: fmt.Sprintf("%d.04", 18+i%4*2), CPUs: 4 << (i % 5), Architecture: "x86_64"},
+			Memory: state.Memory{Total: state.Bytes(8<<(i%6)) << 30, RAM: state.Bytes(8<<(i%6)) << 30},
+		},
+		Schedulable: true, LastSeen: time.Unix(1_700_000_000+int64(r.IntN(60)), 0).UTC(), State: state.NodeUp, AgentVersion: "1.4.2",
+		Isolation: []string{"cgroup2", "memory", "cpu"},
 	}
-	return all
-}
-
-func BenchmarkBuild10000(b *testing.B) {
-	nodes := benchNodes(10_000)
-	for b.Loop() {
-		newIndex(b, nodes...)
-	}
-}
-
-func BenchmarkUpdateOne(b *testing.B) {
-	nodes := benchNodes(10_000)
-	x := newIndex(b, nodes...)
-	for i := 0; b.Loop(); i++ {
-		if err := x.Update([]Doc{docOf(nodes[i%10_000])}, nil); err != nil {
-			b.Fatal(err)
+	for k := range 3 {
+		mac := fmt.Sprintf("00:16:3E:%02X:%02X:%02X", i>>8&255, i&255, k)
+		four := state.Network{
+			Address: fmt.Sprintf("10.%d.%d.%d", k<<4|i>>16, i>>8&255, i&255), Name: fmt.Sprintf("eth%d", k), MTU: []int{1500, 9000}[k%2], Description: fmt.Sprintf("eth%d", k),
+			Broadcast: fmt.Sprintf("10.%d.255.255", k<<4), Destination: "0.0.0.0", Flags: 34915, HWAddr: mac, Netmask: "255.255.0.0", Type: "Ethernet",
 		}
+		six := four
+		six.Address, six.Netmask, six.Broadcast = fmt.Sprintf("fe80::216:3eff:%x:%x%02x", i>>8, i&255, k), "64", ""
+		node.Networks = append(node.Networks, four, six)
+		node.Disks = append(node.Disks, state.Disk{
+			DirName: []string{"/", "/data", "/var/log"}[k], DevName: fmt.Sprintf("/dev/sd%c1", 'a'+k), Option: "rw,relatime", SysTypeName: []string{"ext4", "xfs", "ext4"}[k],
+			Type: 2, TypeName: "local", Total: state.Bytes(r.IntN(4000)) << 30,
+		})
 	}
+	return node
 }
 
-func BenchmarkSearch10000(b *testing.B) {
-	x := newIndex(b, benchNodes(10_000)...)
-	for _, q := range []string{
-		"*", "appserver", "tags:appserver", "hostname:host-00017.example.com", "host-0001*", "10.0.1.*", "hostname:host*", "os.cpus:8", "tags:rack-7 AND os.cpus:8",
-	} {
-		b.Run(q, func(b *testing.B) {
+func benchDocs(n int) []Doc {
+	r := rand.New(rand.NewPCG(1, 2))
+	docs := make([]Doc, n)
+	for i := range docs {
+		docs[i] = docOf(benchNode(r, i, n))
+	}
+	return docs
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+var benchQueries = []struct{ name, q string }{
+	{"term", "worker"}, {"fieldTerm", "tags:rack-17"}, {"hostname", "hostname:worker-1234.dc2.example.com"}, {"numericRange", "os.cpus:>8"}, {"sizeRange", "disks.total:>=1TiB"},
+	{"and", "tags:appserver AND memory.total:>64GiB"}, {"prefix", "hostname:worker-1*"}, {"prefixAnywhere", "worker-1*"},
+	{"addressRange", "networks.address:[10.0.1.100 TO 10.0.3.150]"}, {"block", "networks.address:10.0.0.0/12"},
+	{"phrase", `os.name:"Ubuntu Linux"`}, {"all", "*"}, {"infix", "hostname:*worker-1*"}, {"infixAnywhere", "*worker-1*"}, {"not", "NOT tags:database"}, {"regexp", `hostname:/worker-1[0-9]+\.dc1.*/`}, {"fuzzy", "tags:apserver~"},
+}
+
+// Each query is asked once for what it must prepare, and then often; a page is the first 50 hits in order.
+func benchSearch(b *testing.B, n int) {
+	docs, before, began := benchDocs(n), heap(), time.Now()
+	x := newIndex(b)
+	if err := x.Update(docs, nil); err != nil {
+		b.Fatal(err)
+	}
+	built := time.Since(began)
+	b.Run("build", func(b *testing.B) {
+		for range b.N {
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(built.Seconds(), "s")
+		b.ReportMetric(float64(heap()-before)/1e6, "MB")
+	})
+	for _, c := range benchQueries {
+		b.Run(c.name, func(b *testing.B) {
+			var took []time.Duration
 			total := 0
-			for b.Loop() {
-				r, err := x.Search(b.Context(), q, Options{Size: 20})
+			for range 1 + max(b.N, 300) {
+				began := time.Now()
+				r, err := x.Search(b.Context(), c.q, Options{Size: 50})
 				if err != nil {
 					b.Fatal(err)
 				}
-				total = r.Total
+				took, total = append(took, time.Since(began)), r.Total
 			}
+			first := took[0]
+			took = took[1:]
+			slices.Sort(took)
+			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(float64(total), "hits")
+			b.ReportMetric(ms(first), "first-ms")
+			b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
+			b.ReportMetric(ms(took[len(took)*99/100]), "p99-ms")
 		})
+	}
+	b.Run("memoryAfterwards", func(b *testing.B) {
+		for range b.N {
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(heap()-before)/1e6, "MB")
+	})
+	b.Run("updateOne", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := range b.N {
+			if err := x.Update(docs[i%n:i%n+1], nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	runtime.KeepAlive(docs)
+}
+
+func BenchmarkNodes10000(b *testing.B)  { benchSearch(b, 10_000) }
+func BenchmarkNodes100000(b *testing.B) { benchSearch(b, 100_000) }
+
+// One node changes its state; then a plan asks for each of 200 queries.
+func BenchmarkUpdateAndMatch200(b *testing.B) {
+	docs := benchDocs(10_000)
+	x := newIndex(b)
+	if err := x.Update(docs, nil); err != nil {
+		b.Fatal(err)
+	}
+	queries := make([]string, 200)
+	for i := range queries {
+		queries[i] = []string{"tags:rack-%d AND os.cpus:>4", "tags:appserver AND hostname:worker-%d*", "rack-%d -tags:hpc", "networks.address:10.0.%d.0/24"}[i%4]
+		queries[i] = fmt.Sprintf(queries[i], i)
+	}
+	ask := func() {
+		for _, q := range queries {
+			if _, err := x.Match(b.Context(), q); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	ask()
+	for i := 0; b.Loop(); i++ {
+		node := *docs[i%10_000].Value.(*state.Node)
+		if node.State = state.NodeDown; i/10_000%2 == 1 {
+			node.State = state.NodeUp
+		}
+		if err := x.Update([]Doc{docOf(&node)}, nil); err != nil {
+			b.Fatal(err)
+		}
+		ask()
 	}
 }

@@ -28,6 +28,7 @@ type path struct {
 	name    string
 	aspects uint8           // that its values have, a bit each
 	docs    *roaring.Bitmap // those with a value
+	last    int             // the last of docs, from 1; for who makes the segment
 }
 
 func (p *path) has(aspect int) bool { return p.aspects&(1<<aspect) != 0 }

@@ -9,8 +9,12 @@ import (
 	"github.com/blevesearch/zapx/v16"
 )
 
-// maxDocs bounds the documents of a segment. Large ones are searched faster, small ones made anew faster.
-const maxDocs = 8192
+// The documents of a segment: at most, and where some are made at a time, at least. Large segments are searched faster,
+// small ones made anew faster.
+const (
+	maxDocs = 8192
+	minDocs = 512
+)
 
 // segment is some documents in a bleve segment of their own. It never changes.
 type segment struct {
@@ -36,7 +40,10 @@ func newSegment(docs []Doc) (*segment, error) {
 		}
 		all[i] = &document{fields, values}
 		for _, v := range values {
-			v.path.docs.Add(uint32(i))
+			if p := v.path; p.last != i+1 {
+				p.docs.Add(uint32(i))
+				p.last = i + 1
+			}
 		}
 		if d.Down {
 			s.down.add(i)

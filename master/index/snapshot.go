@@ -119,26 +119,26 @@ func (s *snapshot) after(c change) *snapshot {
 		next.parts = append(next.parts, part{segment: f, gone: newSet(len(f.docs)), left: len(f.docs)})
 	}
 	slices.SortFunc(fresh, func(a, b ref) int { return byOrder(next.at(a), next.at(b)) })
-	kept := make([]ref, 0, len(s.order)+len(fresh))
+	next.order = make([]ref, 0, len(s.order)+len(fresh))
 	for _, r := range s.order {
-		if to := went[r.part]; to >= 0 && !next.parts[to].gone.has(int(r.doc)) {
-			kept = append(kept, ref{uint32(to), r.doc})
+		to := went[r.part]
+		if to < 0 || next.parts[to].gone.has(int(r.doc)) {
+			continue
 		}
+		next.order = append(next.order, ref{uint32(to), r.doc})
 	}
-	next.order = next.merge(kept, fresh)
+	next.mergeOrder(fresh)
 	return next
 }
 
-// merge joins two sorted lists, of which the second is mostly short.
-func (s *snapshot) merge(kept, fresh []ref) []ref {
-	if len(kept) == 0 {
-		return fresh
+// mergeOrder takes sorted documents into order, from the end to the beginning, so that each is moved once.
+func (s *snapshot) mergeOrder(fresh []ref) {
+	kept := len(s.order)
+	s.order = append(s.order, fresh...)
+	for n := len(fresh); n > 0; n-- {
+		at := sort.Search(kept, func(i int) bool { return byOrder(s.at(s.order[i]), s.at(fresh[n-1])) > 0 })
+		copy(s.order[at+n:kept+n], s.order[at:kept])
+		s.order[at+n-1] = fresh[n-1]
+		kept = at
 	}
-	all := make([]ref, 0, len(kept)+len(fresh))
-	for _, f := range fresh {
-		n := sort.Search(len(kept), func(i int) bool { return byOrder(s.at(kept[i]), s.at(f)) > 0 })
-		all = append(append(all, kept[:n]...), f)
-		kept = kept[n:]
-	}
-	return append(all, kept...)
 }

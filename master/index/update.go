@@ -146,12 +146,16 @@ func level(n int) int {
 	return l
 }
 
-// newSegments makes segments of documents, as many at a time as there are processors.
+// newSegments makes segments of documents, as many at a time as there are processors, and of about one size.
 func newSegments(docs []Doc) ([]*segment, error) {
-	chunks := slices.Collect(slices.Chunk(docs, maxDocs))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	size := maxDocs
+	if n := len(docs); n < maxDocs*cap(slots) {
+		size = max((n+cap(slots)-1)/cap(slots), minDocs)
+	}
+	chunks := slices.Collect(slices.Chunk(docs, size))
 	all, failed := make([]*segment, len(chunks)), make([]error, len(chunks))
 	var running sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, chunk := range chunks {
 		slots <- struct{}{}
 		running.Go(func() {
