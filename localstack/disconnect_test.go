@@ -19,7 +19,7 @@ func TestE2EDisconnect(t *testing.T) {
 	base := master.URL(t)
 	ready(t, base)
 	agent := startAgent(t, "--master.address="+base, "--store.directory="+t.TempDir(), "--node.id=n1")
-	manifest := `{"apps": [{"app": {"name": "one", "toProcess": "sleep 1000"}, "disconnectSeconds": 4}, {"app": {"name": "other", "toProcess": "sleep 1000"}}]}`
+	manifest := `{"apps": [{"app": {"name": "one", "toProcess": "sleep 1000"}, "disconnectSeconds": 10}, {"app": {"name": "other", "toProcess": "sleep 1000"}}]}`
 	harness.Within(t, 30*time.Second, func() error { // once the master knows the node
 		_, err := harness.Call(t.Context(), "PUT", base+"/v1/node/n1/manifest", []byte(manifest), nil)
 		return err
@@ -38,7 +38,7 @@ func TestE2EDisconnect(t *testing.T) {
 			switch p := found["one"]; {
 			case p.State.Live() != one || one && !harness.Running(p.PID):
 				return fmt.Errorf("one is %s: %s", p.State, p.Reason)
-			case !one && (p.State != state.Waiting || !strings.Contains(p.Reason, "out of touch with the bucket for 4 s")):
+			case !one && (p.State != state.Waiting || !strings.Contains(p.Reason, "out of touch with the bucket for 10 s")):
 				return fmt.Errorf("one is %s: %s", p.State, p.Reason)
 			case !harness.Running(found["other"].PID):
 				return fmt.Errorf("other is %s", found["other"].State)

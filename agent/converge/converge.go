@@ -11,7 +11,8 @@ import (
 
 // Desired is what the last good manifest asks for. It is not changed once made: IDs and Wants belong together.
 type Desired struct {
-	// Known says that a manifest was read at least once. Without one nothing is stopped and nothing is started (law 1).
+	// Known says that a manifest was read at least once. Without one nothing is stopped and nothing is started (law 1); what
+	// must not outlive the contact with the bucket is stopped in any case.
 	Known bool
 	// Unsure says that the manifest is an old copy, and that what is asked for now was not read yet: nothing is stopped and
 	// nothing is forgotten, since the processes may be of a later one.
