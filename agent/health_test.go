@@ -62,8 +62,8 @@ func TestUnhealthyProcessIsReplaced(t *testing.T) {
 	a.o.StopOnExit = false
 	a.start()
 	manifest := `{"apps":[{"app":{"name":"web","toProcess":%q,"ports":[0],"envs":{"TEST_WORKLOAD":"1"},"healthChecks":[
-		{"protocol":"HTTP","path":"/health","initialDelaySeconds":0.5,"intervalSeconds":%s,"timeoutSeconds":5,"maxConsecutiveFailures":2},
-		{"protocol":"COMMAND","command":["sh","-c","echo port $PORT"],"initialDelaySeconds":0.5,"intervalSeconds":0.2,"timeoutSeconds":5,"maxConsecutiveFailures":2}]}}]}`
+		{"protocol":"HTTP","path":"/health","initialDelaySeconds":3,"intervalSeconds":%s,"timeoutSeconds":5,"maxConsecutiveFailures":2},
+		{"protocol":"COMMAND","command":["sh","-c","echo port $PORT"],"initialDelaySeconds":3,"intervalSeconds":0.2,"timeoutSeconds":5,"maxConsecutiveFailures":2}]}}]}`
 	a.manifest(fmt.Sprintf(manifest, program, "0.2"))
 	first := a.inState(state.Healthy, 0)
 	var checks []health.Status

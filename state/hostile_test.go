@@ -135,7 +135,7 @@ func TestSlowDocuments(t *testing.T) {
 				t.Errorf("a message of %d bytes", len(err.Error()))
 			}
 			took := time.Since(began)
-			if t.Logf("%.1f s, %.150v", took.Seconds(), err); took > 20*time.Second {
+			if t.Logf("%.1f s, %.150v", took.Seconds(), err); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})

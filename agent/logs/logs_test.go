@@ -127,7 +127,7 @@ func (s *sink) String() string {
 
 func (s *sink) wait(t *testing.T, want string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); s.String() != want; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); s.String() != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("got %q, want %q", s.String(), want)
 		}
@@ -193,7 +193,7 @@ func TestFollowMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "later")
 	s := follow(t, path, 1)
 	put(t, path, "a\nb\n")
-	for end := time.Now().Add(10 * time.Second); !strings.HasSuffix(s.String(), "b\n"); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !strings.HasSuffix(s.String(), "b\n"); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("got %q", s.String())
 		}

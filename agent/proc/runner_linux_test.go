@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()

@@ -52,7 +52,7 @@ func grow(t *testing.T, tree *Tree, marker string, n int) {
 	}
 	t.Cleanup(func() { _ = cmd.Wait() })
 	t.Cleanup(func() { _, _ = tree.Kill(marker) })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if pids, err := tree.Members(marker); err != nil {
 			t.Fatal(err)
 		} else if len(pids) == n {
