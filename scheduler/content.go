@@ -174,3 +174,6 @@ func (pl *place) limit() int {
 	}
 	return pl.job.limit
 }
+
+// ContentKey identifies what instances notice of an app, restarts apart: two apps of one key need no rollout between them.
+func ContentKey(app *state.App) string { return effect(app, "") }

@@ -12,8 +12,8 @@ type condition int
 
 const (
 	working condition = iota
-	unsure                   // it may be working, soon or still
-	idle                     // it does not do its work: there is nothing to lose
+	unsure            // it may be working, soon or still
+	idle              // it does not do its work: there is nothing to lose
 )
 
 // instance gives what the node reports of an instance; nil: nothing.

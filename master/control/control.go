@@ -86,6 +86,8 @@ type Controller struct {
 	edits     int64               // changes by this master's API
 	planned   int64               // the edits that plan has taken in
 	replanned chan struct{}       // closed when planned grows, and replaced
+	past      map[string]*past    // by app; nil: the history was not listed yet
+	heard     time.Time           // when the reports were last read
 	outages   map[state.Kind]error
 	missing   map[string]string // what keeps this master from being ready, and why
 
@@ -284,6 +286,7 @@ func (c *Controller) round(ctx context.Context) {
 	c.keepRecords(ctx)
 	c.reindex()
 	if c.takeDirty() {
+		c.keepHistory(ctx)
 		c.decide(ctx)
 		c.reap(ctx)
 	}

@@ -28,6 +28,11 @@ const (
 	AppMoved   = "app.moved"   // instances are to run on other nodes than before
 	AppRemoved = "app.removed" // instances are to run no more
 
+	RolloutBegan    = "rollout.began"    // a change of an app begins to reach its instances
+	RolloutDone     = "rollout.done"     // every instance has it and is healthy: the revision is good
+	RolloutStalled  = "rollout.stalled"  // no further instance became healthy in time
+	RolloutReverted = "rollout.reverted" // so the last good revision is put back
+
 	EntryReleased = "entry.released" // a person's entry of a manifest is the master's now
 
 	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
@@ -37,7 +42,7 @@ const (
 // bad reports whether a kind is one that somebody should look at.
 func bad(kind string) bool {
 	switch kind {
-	case NodeDown, ScheduleFrozen, DocumentUnreadable, "entry.kept", "entry.hand-edited", "manifest.held":
+	case NodeDown, ScheduleFrozen, DocumentUnreadable, RolloutStalled, RolloutReverted, "entry.kept", "entry.hand-edited", "manifest.held":
 		return true
 	default:
 		return false

@@ -21,7 +21,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	in.Frozen, in.Silent = c.vitals.frozen(), c.vitals.silences()
-	in.Rollouts = c.plan.Rollouts
+	in.Rollouts, in.Revisions = c.plan.Rollouts, c.revisionsNow()
 	in.Broken = map[string]string{}
 	in.Apps = readable(c.apps, in.Broken)
 	in.Choreos = readable(c.choreos, in.Broken)
@@ -61,6 +61,7 @@ func (c *Controller) decide(ctx context.Context) {
 	c.mu.RLock()
 	edits := c.edits // before the picture is taken: it has these, and perhaps more
 	c.mu.RUnlock()
+	c.forgive(time.Now())
 	in, etags := c.input(ctx)
 	in.Moves = c.balance.offer(in.Now)
 	plan := scheduler.Schedule(in)
@@ -72,6 +73,7 @@ func (c *Controller) decide(ctx context.Context) {
 		return ""
 	})
 	c.mu.Lock()
+	before := c.plan.Rollouts
 	c.plan, c.planned = plan, edits
 	close(c.replanned)
 	c.replanned = make(chan struct{})
@@ -98,6 +100,8 @@ func (c *Controller) decide(ctx context.Context) {
 	for _, m := range moves(in.Manifests, written) {
 		c.event(m.event(in.Nodes))
 	}
+	c.tellRollouts(before, plan.Rollouts)
+	c.conclude(ctx, in, plan)
 }
 
 // tellNotes tells what the plan before did not say.

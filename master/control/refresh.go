@@ -65,7 +65,9 @@ func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
 // looked logs the beginning and the end of an outage.
 func (c *Controller) looked(kind state.Kind, err error) {
 	c.mu.Lock()
-	c.outages[kind] = err
+	if c.outages[kind] = err; err == nil && kind == state.KindReport {
+		c.heard = time.Now()
+	}
 	c.mu.Unlock()
 	subject := "look " + string(kind)
 	if err != nil {

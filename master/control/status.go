@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"stathub/scheduler"
 	"stathub/state"
@@ -47,11 +48,12 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 			}
 		}
 	}
-	silent := c.vitals.frozen()
+	silent, now := c.vitals.frozen(), time.Now()
 	for name, s := range all {
 		if silent != "" && s.Running < s.Placed && s.Unknown > 0 && !frozen(&s) {
 			s.Reasons = append(s.Reasons, Reason{Code: scheduler.CodeFrozen, Message: silent})
 		}
+		s.Rollout = c.rollout(name, &s, now)
 		s.State = sum(&s, c.apps.docs[name])
 		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
 			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}

@@ -154,9 +154,7 @@ func (w *world) turn(ctx context.Context, a *agent, tags []string, n int) {
 		r.Manifest.Generation = a.last.Generation
 		for _, e := range a.last.Apps {
 			for i := range e.Count {
-				r.Instances = append(r.Instances, state.Instance{
-					ID: state.InstanceID(a.id, e.App.Name, i), App: e.App.Name, N: i, State: state.Running, PID: 100 + i, Health: state.HealthUnknown,
-				})
+				r.Instances = append(r.Instances, instance(a, &e, i))
 			}
 		}
 	}
@@ -167,6 +165,19 @@ func (w *world) turn(ctx context.Context, a *agent, tags []string, n int) {
 	if n%10 == 0 {
 		_, _ = state.Write(ctx, w.store, state.KindHeartbeat.Key(a.id), fmt.Append(nil, time.Now()), state.Condition{})
 	}
+}
+
+// instance is what an agent tells of an instance: programs that are called "bad…" crash.
+func instance(a *agent, e *state.ManifestEntry, n int) state.Instance {
+	of := e.Of(n)
+	inst := state.Instance{
+		ID: state.InstanceID(a.id, e.App.Name, n), App: e.App.Name, N: n, Spec: state.SpecSum(a.last, of),
+		State: state.Running, PID: 100 + n, Health: state.HealthUnknown,
+	}
+	if strings.HasPrefix(of.App.ToProcess, "bad") {
+		inst.State, inst.PID, inst.Reason = state.Backoff, 0, "exit code 1; next try in 4 s"
+	}
+	return inst
 }
 
 // put writes raw bytes into the bucket, as a person with an editor would.

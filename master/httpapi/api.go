@@ -71,6 +71,8 @@ func (a *api) routes() []rest.Route {
 		{Method: post, Path: "/v1/app/{name}/_stop", Handler: a.onApp(a.control.StopApp)},
 		{Method: post, Path: "/v1/app/{name}/_restart", Handler: a.onApp(a.control.RestartApp)},
 		{Method: get, Path: "/v1/app/{name}/_explain", Handler: a.explain},
+		{Method: get, Path: "/v1/app/{name}/history", Handler: a.history},
+		{Method: post, Path: "/v1/app/{name}/_rollback", Handler: a.rollback},
 		{Method: get, Path: "/v1/app/{name}/proc", Handler: a.appProcs},
 
 		{Method: get, Path: "/v1/app/{name}/choreo", Handler: a.getChoreo},

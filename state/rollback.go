@@ -1,0 +1,12 @@
+package state
+
+// RollbackInput is what a person asks of POST /v1/app/{name}/_rollback.
+type RollbackInput struct {
+	Revision int64 `json:"revision,omitzero"` // left out: the last good one before what the app is now
+}
+
+func (r *RollbackInput) check(c *checker) {
+	if r.Revision < 0 {
+		c.at("revision").fail("must be the number of a revision, 1 or more")
+	}
+}
