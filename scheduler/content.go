@@ -74,6 +74,7 @@ func (pl *place) observeContent() {
 	if spans == nil {
 		return
 	}
+	j.mixed = true
 	pl.mix = &mix{old: true}
 	for _, s := range spans {
 		for range s.n {

@@ -58,5 +58,15 @@ func (k *known) sum(n int) uint64 {
 	return sum
 }
 
+// digest is that as digests are written.
+func (k *known) digest(n int) string {
+	const digits = "0123456789abcdef"
+	sum, text := k.sum(n), [16]byte{}
+	for i := range text {
+		text[i] = digits[sum>>(60-4*i)&15]
+	}
+	return string(text[:])
+}
+
 // maxSums bounds the counts whose digests are remembered.
 const maxSums = 256

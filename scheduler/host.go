@@ -117,6 +117,14 @@ func (h *host) draining() bool {
 	return h.record != nil && (h.record.Drain || h.record.State == state.NodeDraining)
 }
 
+// mark is a number that tells this host with n instances from others.
+func (h *host) mark(n int) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return scramble(h.sighting.hash + uint64(n)*0x9e3779b97f4a7c15)
+}
+
 // use changes what is set aside on the host by n times what an instance needs.
 func (h *host) use(needs resources, n int) {
 	if n == 0 || needs.none() {

@@ -32,7 +32,14 @@ type job struct {
 	places []*place
 	fresh  bool // places is no longer in the order of the hosts
 	live   int  // instances that count as placed
-	stale  []remnant
+
+	// What lets most jobs of most plans pass without a look at each of their places.
+	stirred bool   // some place is perhaps not to stay as it is
+	unport  bool   // some place has not every fixed port
+	silent  bool   // some place is on a node whose instances do not count
+	mixed   bool   // some place has instances that are not as the app is now
+	where   uint64 // sum over the places of what tells them apart: the same where the app is the same
+	stale   []remnant
 
 	contents contents
 }
@@ -68,6 +75,7 @@ func (pl *place) set(n int) {
 	pl.host.total += by
 	if pl.host.alive {
 		pl.job.live += by
+		pl.job.where += pl.host.mark(n) - pl.host.mark(pl.n)
 	}
 	if pl.needs != nil {
 		pl.host.use(*pl.needs, by)

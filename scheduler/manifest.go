@@ -116,6 +116,10 @@ func (p *planner) render(pl *place, old *state.ManifestEntry) *state.ManifestEnt
 			e.DisconnectSeconds = now.DisconnectSeconds
 		}
 	}
-	e.Sum = p.digests.of(&e)
+	if !pl.old() && len(e.Extra) == 0 && e.Schedule == now.Schedule && e.DisconnectSeconds == now.DisconnectSeconds {
+		e.Sum = pl.job.known.digest(pl.n)
+	} else {
+		e.Sum = p.digests.of(&e)
+	}
 	return &e
 }

@@ -56,6 +56,7 @@ type known struct {
 	needs  resources
 	sums   []uint64 // by count, 0: not made yet
 	dist   []state.Placement
+	where  uint64 // of dist; see job
 }
 
 // answer is what Match said to a query.

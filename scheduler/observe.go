@@ -83,9 +83,35 @@ func (pl *place) enter() {
 	if pl.needs != nil {
 		h.use(*pl.needs, pl.n)
 	}
-	if pl.job != nil && h.alive {
-		pl.job.live += pl.n
+	j := pl.job
+	if j == nil {
+		return
 	}
+	if h.alive {
+		j.live += pl.n
+		j.where += h.mark(pl.n)
+	} else {
+		j.silent = true
+	}
+	j.stirred = j.stirred || !pl.steady()
+}
+
+// steady reports whether the place surely stays as it is, unless the app is to have fewer instances.
+func (pl *place) steady() bool {
+	j := pl.job
+	if !pl.ours() {
+		return true
+	}
+	if pl.asIs || pl.mix != nil || pl.was > j.limit || pl.needsNow() != j.needs {
+		return false
+	}
+	switch j.mode {
+	case keeping:
+		return true
+	case placing:
+		return (pl.host.bar == fits || pl.host.bar == cordoned) && j.match.ok.has(pl.host.i) && (!j.each() || pl.was <= j.choreo.Scale)
+	}
+	return false
 }
 
 // assign gives the apps their places, in the order of the hosts.

@@ -99,6 +99,9 @@ func (p *planner) extendEach(j *job) {
 // trimSilent drops from silent nodes as many instances as now have another place. The rest stays in their manifests:
 // with nowhere else to go, the node had better start them when it comes back.
 func (p *planner) trimSilent(j *job) {
+	if !j.silent {
+		return
+	}
 	spare := max(0, j.choreo.Scale-j.live)
 	for _, pl := range j.places {
 		if pl.ours() && !pl.host.alive {
@@ -154,7 +157,10 @@ func (pl *place) weight() uint64 { return pl.job.weight(pl.host, pl) }
 
 // rank is a number that differs for each app on the same node.
 func (j *job) rank(h *host) uint64 {
-	x := j.known.hash ^ h.sighting.hash*0x9e3779b97f4a7c15
+	return scramble(j.known.hash ^ h.sighting.hash*0x9e3779b97f4a7c15)
+}
+
+func scramble(x uint64) uint64 {
 	x = (x ^ x>>32) * 0xd6e8feb86659fd93
 	return x ^ x>>32
 }

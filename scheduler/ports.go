@@ -19,7 +19,7 @@ func (p *planner) reservePorts() {
 		}
 	}
 	for _, j := range p.jobs {
-		if len(j.ports) == 0 || j.mode == stopping {
+		if len(j.ports) == 0 || j.mode == stopping || !j.unport {
 			continue
 		}
 		for _, pl := range j.places {
@@ -39,6 +39,7 @@ func (pl *place) keepPorts() {
 		}
 	}
 	pl.settled = kept == len(pl.job.ports)
+	pl.job.unport = pl.job.unport || !pl.settled
 }
 
 // claim takes the ports of the app as it is now. An app that is only kept goes on with its old content, if that is how
@@ -50,7 +51,7 @@ func (pl *place) claim() {
 		return
 	}
 	pl.host.release(j.ports, pl)
-	pl.conflict = true
+	pl.conflict, j.stirred = true, true
 	if j.mode == keeping && pl.entry != nil {
 		pl.asIs = true
 		pl.takeAll(pl.oldPorts())
@@ -61,7 +62,7 @@ func (pl *place) claim() {
 func (p *planner) reclaim() {
 	var waiting []*place
 	for _, j := range p.jobs {
-		if len(j.ports) == 0 {
+		if len(j.ports) == 0 || !j.stirred {
 			continue
 		}
 		for _, pl := range j.places {

@@ -116,7 +116,7 @@ func (r resources) grewFrom(had resources) bool {
 func (p *planner) evict() {
 	for i := len(p.order) - 1; i >= 0; i-- {
 		j := p.order[i]
-		if j.mode != placing || j.needs.none() {
+		if j.mode != placing || j.needs.none() || !j.stirred {
 			continue
 		}
 		for _, pl := range j.places {

@@ -2,24 +2,21 @@ package scheduler
 
 // retain decides which of an app's present instances stay where they are.
 func (p *planner) retain(j *job) {
-	switch j.mode {
-	case stopping:
+	if j.stirred {
 		for _, pl := range j.places {
-			if pl.ours() {
-				pl.set(0)
-			}
-		}
-	case keeping:
-		for _, pl := range j.places {
-			pl.renew()
-		}
-	case placing:
-		for _, pl := range j.places {
-			if pl.ours() {
+			if j.mode != stopping {
 				pl.renew()
+			}
+			switch {
+			case !pl.ours() || j.mode == keeping:
+			case j.mode == stopping:
+				pl.set(0)
+			default:
 				pl.set(p.staying(pl))
 			}
 		}
+	}
+	if j.mode == placing {
 		if excess := j.live - j.choreo.Scale; excess > 0 && !j.each() {
 			p.shrink(j, excess)
 		}

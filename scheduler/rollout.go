@@ -126,6 +126,9 @@ func (p *planner) sumUp() map[string]*Rollout {
 }
 
 func (j *job) anyOld() bool {
+	if !j.mixed {
+		return false
+	}
 	for _, pl := range j.places {
 		if pl.old() {
 			return true
@@ -255,6 +258,7 @@ func (pl *place) fit(fresh *content) {
 	case pl.mix == nil && (fresh == target || pl.n <= pl.was):
 		return
 	case pl.mix == nil:
+		pl.job.mixed = true
 		pl.mix = &mix{}
 		for range pl.was {
 			pl.mix.is = append(pl.mix.is, target)

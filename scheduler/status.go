@@ -24,15 +24,14 @@ func (p *planner) status(j *job) AppStatus {
 
 // dist gives where the app runs. As long as that does not change it is the same slice.
 func (j *job) dist() []state.Placement {
-	count, same := 0, true
+	if j.known.dist != nil && j.known.where == j.where {
+		return j.known.dist
+	}
+	count := 0
 	for _, pl := range j.places {
 		if pl.n > 0 && pl.host.alive {
-			same = same && count < len(j.known.dist) && j.known.dist[count].Count == pl.n && j.known.dist[count].Node == pl.host.id
 			count++
 		}
-	}
-	if same && count == len(j.known.dist) {
-		return j.known.dist
 	}
 	var dist []state.Placement
 	if count > 0 {
@@ -43,7 +42,7 @@ func (j *job) dist() []state.Placement {
 			dist = append(dist, state.Placement{Node: pl.host.id, Count: pl.n})
 		}
 	}
-	j.known.dist = dist
+	j.known.dist, j.known.where = dist, j.where
 	return dist
 }
 
