@@ -37,7 +37,7 @@ type slot struct {
 func (p *planner) makeHosts() {
 	order := p.memo.begin(&p.in)
 	p.slab = make([]host, len(order))
-	p.at = make([]*place, len(order))
+	p.at = spare(&p.memo.byHost, len(order))
 	p.open = newHostSet(len(order))
 	for i, s := range order {
 		h := &p.slab[i]

@@ -27,6 +27,24 @@ type Memo struct {
 	jobsEpoch int // counts the changes of names
 
 	answers map[string]*answer
+
+	// Working space of the plans.
+	places  []place
+	slots   []slot
+	byJob   []*place
+	byHost  []*place
+	scratch []candidate
+}
+
+// spare gives n zero elements, in the place of those that space was used for before.
+func spare[T any](space *[]T, n int) []T {
+	if cap(*space) < n {
+		*space = make([]T, n, n+n/8)
+		return *space
+	}
+	*space = (*space)[:n]
+	clear(*space)
+	return *space
 }
 
 // sighting is what is remembered of a node.

@@ -12,7 +12,7 @@ func (p *planner) observe() {
 			count += len(listings[i])
 		}
 	}
-	places := make([]place, count) // they must not move any more once somebody points to them
+	places := spare(&p.memo.places, count) // they must not move any more once somebody points to them
 	for i := range p.slab {
 		h := &p.slab[i]
 		if h.manifest != nil {
@@ -125,7 +125,7 @@ func (p *planner) assign() {
 			}
 		}
 	}
-	places := make([]*place, all)
+	places := spare(&p.memo.byJob, all)
 	for i, j := range p.jobs {
 		n := counts[i]
 		j.places, places = places[:0:n], places[n:]

@@ -5,6 +5,7 @@ import "slices"
 // reservePorts gives each fixed port of each node to one app: first to entries that are not the plan's to change, then
 // to those that have it now, then, by name, to apps whose new version asks for it.
 func (p *planner) reservePorts() {
+	p.makeRoomForPorts()
 	for i := range p.slab {
 		h := &p.slab[i]
 		for k := range h.places {
@@ -27,6 +28,21 @@ func (p *planner) reservePorts() {
 				pl.claim()
 			}
 		}
+	}
+}
+
+// makeRoomForPorts gives each host space for the ports that are in use there.
+func (p *planner) makeRoomForPorts() {
+	counts, all := make([]int, len(p.slab)), 0
+	for i := range p.slab {
+		for k := range p.slab[i].places {
+			counts[i] += len(p.slab[i].places[k].oldPorts())
+		}
+		all += counts[i]
+	}
+	slots := spare(&p.memo.slots, all)
+	for i, n := range counts {
+		p.slab[i].ports, slots = slots[:0:n], slots[n:]
 	}
 }
 

@@ -73,6 +73,7 @@ func run(in Input) *planner {
 		p.memo = &Memo{}
 	}
 	p.memo.mu.Lock()
+	p.cands = p.memo.scratch
 	p.makeHosts()
 	p.makeJobs()
 	p.observe()
@@ -94,6 +95,7 @@ func run(in Input) *planner {
 }
 
 func (p *planner) close() {
+	p.memo.scratch = p.cands[:0]
 	p.memo.end()
 	p.memo.mu.Unlock()
 }
