@@ -229,7 +229,11 @@ func TestFetchSourceGone(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrigin(t, tc.h)
-			c := openCache(t, nil, Options{MaxBytes: 50, IdleTimeout: 100 * time.Millisecond})
+			idle := time.Minute
+			if strings.HasPrefix(tc.name, "stalls") {
+				idle = 500 * time.Millisecond
+			}
+			c := openCache(t, nil, Options{MaxBytes: 50, IdleTimeout: idle})
 			uri := o.URL + "/app"
 			_, err := c.Fetch(t.Context(), uri)
 			if state.CodeOf(err) != tc.code || !strings.Contains(err.Error(), uri) || !strings.Contains(err.Error(), tc.says) {

@@ -40,7 +40,7 @@ func initHelper() {
 			fail("exit %+v", e)
 		}
 	}
-	for end := time.Now().Add(3 * reapGrace); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(10 * reapGrace); ; time.Sleep(10 * time.Millisecond) {
 		all, err := snapshot()
 		if err == nil && len(all) == 1 {
 			break
