@@ -111,6 +111,9 @@ func (p *planner) patience(j *job, pl *place) time.Duration {
 	seconds, kill := disconnectSeconds(j.choreo), j.app.KillTimeout()
 	if pl != nil && pl.entry != nil {
 		seconds, kill = pl.entry.DisconnectSeconds, max(kill, pl.entry.App.KillTimeout())
+		for k := range pl.entry.Previous { // what a rollout has not reached has its own time to stop
+			kill = max(kill, pl.entry.Previous[k].App.KillTimeout())
+		}
 	}
 	if seconds <= 0 {
 		return 0
