@@ -41,6 +41,7 @@ build:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench
+	$(GO) test -run '^$$' -bench . -benchtime 3x -cpu 1 -timeout 20m ./scheduler
 
 # A minute of each fuzz target, six at a time; FUZZTIME=10m for more.
 FUZZTIME ?= 1m

@@ -51,6 +51,7 @@ type sign struct {
 func (p *planner) remain(j *job) int {
 	p.mark(j)
 	total := 0
+	j.stale = nil
 	count := func(h *host, pl *place, shown int) {
 		n := h.remaining(pl, shown)
 		if n == 0 {

@@ -66,10 +66,10 @@ type Plan struct {
 
 // AppStatus is how much of an app is placed once the plan is applied.
 type AppStatus struct {
-	Wanted  int // instances; with mode each, over all nodes that are to have them
-	Placed  int // instances on nodes that are not down, people's own entries included
-	Dist    []state.Placement
-	Reasons []Reason // why Placed is below Wanted, or why the app is not handled; biggest first
+	Wanted  int               // instances; with mode each, over all nodes that are to have them
+	Placed  int               // instances on nodes that are not down, people's own entries included
+	Dist    []state.Placement // never changed: plans may share it
+	Reasons []Reason          // why Placed is below Wanted, or why the app is not handled; biggest first
 }
 
 // Reason is one cause that keeps an app from being placed, with the nodes that it excludes.

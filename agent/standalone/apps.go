@@ -171,6 +171,7 @@ func checkChoreo(ch *state.Choreo) error {
 	refuse(ch.Mode == state.ModeEach, "mode", alone)
 	refuse(ch.MaxPerNode != 0, "maxPerNode", alone)
 	refuse(len(ch.Spread) > 0, "spread", alone)
+	refuse(ch.Priority != 0, "priority", alone)
 	refuse(ch.Update != nil, "update", alone)
 	refuse(ch.OnDisconnect != "" || ch.DisconnectSeconds != 0, "onDisconnect", alone)
 	if len(problems) > 0 {

@@ -322,7 +322,7 @@ func TestChoreoOfOneNode(t *testing.T) {
 		t.Errorf("the entry is %+v", e)
 	}
 	for member, bad := range map[string]state.Choreo{
-		"query": {Query: "ssd"}, "mode": {Query: "*", Mode: state.ModeEach}, "maxPerNode": {Query: "*", MaxPerNode: 1},
+		"query": {Query: "ssd"}, "mode": {Query: "*", Mode: state.ModeEach}, "maxPerNode": {Query: "*", MaxPerNode: 1}, "priority": {Query: "*", Priority: 1},
 		"spread": {Query: "*", Spread: []string{"hostname"}}, "update": {Query: "*", Update: &state.UpdatePolicy{}},
 		"onDisconnect": {Query: "*", OnDisconnect: "stop"}, "cron": {Query: "*", Schedule: &state.Schedule{Cron: "at tea time"}},
 	} {
