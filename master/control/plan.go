@@ -27,9 +27,9 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	in.Choreos = readable(c.choreos, in.Broken)
 	in.Reports = readable(c.reports, nil)
 	in.Nodes = make(map[string]*state.Node, len(c.nodes.docs))
-	for id := range c.nodes.docs {
-		if n := c.node(id); n != nil && !unjudged(c.nodes.docs[id].Value) {
-			in.Nodes[id] = n
+	for id, doc := range c.nodes.docs {
+		if doc.Value != nil && !unjudged(doc.Value) {
+			in.Nodes[id] = c.judged(id, doc.Value)
 		}
 	}
 	in.Manifests = make(map[string]scheduler.Current, len(c.manifests.docs))
@@ -39,6 +39,18 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 		etags[id] = doc.ETag
 	}
 	return in, etags
+}
+
+// judged gives a record with the state that this master knows. Mostly it says so itself, and is shared. The caller holds mu.
+func (c *Controller) judged(id string, record *state.Node) *state.Node {
+	up, _ := c.vitals.alive(id)
+	now := nodeState(up, record.Drain)
+	if record.State == now {
+		return record
+	}
+	view := *record
+	view.State = now
+	return &view
 }
 
 // readable gives the documents of a folder that can be read now. With broken the others are named there; without, the
