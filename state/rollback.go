@@ -1,8 +1,11 @@
 package state
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // RollbackInput is what a person asks of POST /v1/app/{name}/_rollback.
 type RollbackInput struct {
-	Revision int64 `json:"revision,omitzero"` // left out: the last good one before what the app is now
+	Revision int64          `json:"revision,omitzero"` // left out: the last good one before what the app is now
+	Extra    jsontext.Value `json:",embed"`            // refused, and so found
 }
 
 func (r *RollbackInput) check(c *checker) {

@@ -21,7 +21,7 @@ func (c *Controller) rollout(name string, s *Status, now time.Time) *state.Rollo
 		p = nil // of the documents before the last edit
 	}
 	switch r := c.plan.Rollouts[name]; {
-	case r != nil:
+	case r != nil && r.Old+r.New > 0:
 		view.Old, view.New, view.Healthy, view.Since = r.Old, r.New, r.Available, r.Since
 		explain(view, r, scheduler.PolicyOf(choreo.Value), now)
 	case p != nil && !p.last.GoodAt.IsZero() && s.Placed > 0:
