@@ -129,7 +129,7 @@ func New(opts Options) *Controller {
 		outages:  map[state.Kind]error{},
 		indexed:  map[string]indexedAs{},
 		appList:  appIndex{index: opts.Apps, seed: maphash.MakeSeed(), told: map[string]uint64{}},
-		procList: procIndex{index: opts.Procs, seed: maphash.MakeSeed(), nodes: map[string]nodeProcs{}},
+		procList: procIndex{index: opts.Procs, nodes: map[string]nodeProcs{}},
 	}
 	c.apps = newFolder[state.App](state.KindApp, &c.mu)
 	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)

@@ -2,8 +2,8 @@ package control
 
 import (
 	"context"
-	"hash/maphash"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +22,6 @@ const silentReason = "the node is silent: this is what it told last"
 // reaches the index only when it has changed notably.
 type procIndex struct {
 	index DocIndex // nil: none is kept
-	seed  maphash.Seed
 
 	mu    sync.Mutex // one update at a time; guards what follows
 	nodes map[string]nodeProcs
@@ -36,8 +35,8 @@ type nodeProcs struct {
 }
 
 type toldProc struct {
-	sum uint64 // of all but the use
-	use use
+	inst *state.Instance // as it was then, or has been since but for its use
+	use  use
 }
 
 // use is what an instance uses.
@@ -56,10 +55,10 @@ func (u use) notable(old use) bool {
 	return false
 }
 
-// takeUse gives the use of a process and leaves none there.
-func takeUse(p *state.Proc) use {
-	u := use{p.CPU, float64(p.RSS), float64(p.IORead), float64(p.IOWrite), float64(p.Files), float64(p.Disk)}
-	p.CPU, p.RSS, p.IORead, p.IOWrite, p.Files, p.Disk = 0, 0, 0, 0, 0, 0
+// takeUse gives the use of an instance and leaves none there.
+func takeUse(i *state.Instance) use {
+	u := use{i.CPU, float64(i.RSS), float64(i.IORead), float64(i.IOWrite), float64(i.Files), float64(i.Disk)}
+	i.CPU, i.RSS, i.IORead, i.IOWrite, i.Files, i.Disk = 0, 0, 0, 0, 0, 0
 	return u
 }
 
@@ -156,14 +155,18 @@ func (c *Controller) changedProcs() (next map[string]nodeProcs, gone []string) {
 func (x *procIndex) differences(node string, n *nodeProcs) (puts []index.Doc, deletes []string) {
 	old := x.nodes[node]
 	n.told = make(map[string]toldProc, len(n.report.Instances))
+	var before, bare state.Instance // here, so that they are made once
 	for i := range n.report.Instances {
 		listed := listedProc{node, n.up, &n.report.Instances[i]}
-		view, id := listed.proc(), listed.id()
-		now := toldProc{use: takeUse(&view)}
-		now.sum = maphash.Bytes(x.seed, state.EncodeLine(view))
-		if was, known := old.told[id]; known && was.sum == now.sum && !now.use.notable(was.use) {
-			n.told[id] = was
-			continue
+		id := listed.id()
+		bare = *listed.inst
+		now := toldProc{listed.inst, takeUse(&bare)}
+		if was, known := old.told[id]; known && old.up == n.up && !now.use.notable(was.use) {
+			before = *was.inst
+			if takeUse(&before); reflect.DeepEqual(&before, &bare) {
+				n.told[id] = toldProc{now.inst, was.use} // the report of then is let go
+				continue
+			}
 		}
 		n.told[id] = now
 		puts = append(puts, index.Doc{ID: id, Order: listed.order(), Value: listed})

@@ -45,7 +45,8 @@ const (
 	listTimeout = 10 * time.Minute
 	callTimeout = 10 * time.Second
 	parallel    = 16
-	chunk       = 256      // documents that are fetched and indexed together
+	chunk       = 1024     // documents that are fetched and indexed together
+	chunkBytes  = 16 << 20 // of them; one is taken however large it is
 	maxBytes    = 64 << 20 // of the JSON of the events that are kept
 )
 

@@ -237,7 +237,7 @@ func TestKinds(t *testing.T) {
 	for i, kind := range []string{"node.down", "node.up", "app.scaled", "instance.exit"} {
 		at := time.Date(2026, 11, 22, 10, 0, i, 0, time.UTC)
 		e := &state.Event{ID: ulid(at, i), At: at, Kind: kind, Node: "n1", Message: "what happened", Count: i}
-		if err := j.take([]fetched{{ref{e.ID, kind}, []*state.Event{e}, []int{100}}}); err != nil {
+		if err := j.take([]fetched{{ref{id: e.ID, key: kind}, []*state.Event{e}, []int{100}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -252,6 +252,13 @@ func TestKinds(t *testing.T) {
 		{"happened OR x", []string{"node.*"}, "node.up node.down"},
 		{"NOT kind:node.up", []string{"node.*"}, "node.down"},
 		{"", []string{`a"b)\ `}, ""},
+		{`at:>="2026-11-22T10:00:02"`, nil, "instance.exit app.scaled"},
+		{`at:["2026-11-22T10:00:01" TO "2026-11-22T10:00:02.500Z"]`, nil, "app.scaled node.up"},
+		{"at:>2026-11-22", nil, "instance.exit app.scaled node.up node.down"},
+		{"at:>2026-11-23", nil, ""},
+		{"count:>1 AND node:n1", nil, "instance.exit app.scaled"},
+		{"count:1", nil, "node.up node.down"},
+		{"kind:*.down OR kind:app*", nil, "app.scaled node.down"},
 	} {
 		p, err := j.Search(t.Context(), tt.text, tt.kinds, 0, 10)
 		if err != nil {

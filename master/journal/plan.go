@@ -23,8 +23,9 @@ type plan struct {
 
 // ref names a document of events.
 type ref struct {
-	id  string // a ULID: it sorts by time
-	key string
+	id   string // a ULID: it sorts by time
+	key  string
+	size int64 // bytes
 }
 
 func newPlan(poll time.Duration) plan { return plan{poll: poll, hot: map[string]time.Time{}} }
@@ -107,7 +108,11 @@ func (p *plan) warm(refs []ref, now time.Time) {
 
 // next takes the newest documents that are to be fetched off the list.
 func (p *plan) next() []ref {
-	n := max(0, len(p.pending)-chunk)
+	n, size := len(p.pending), int64(0)
+	for n > 0 && len(p.pending)-n < chunk && (size == 0 || size+p.pending[n-1].size <= chunkBytes) {
+		n--
+		size += p.pending[n].size
+	}
 	refs := slices.Clone(p.pending[n:])
 	p.pending = p.pending[:n]
 	return refs
@@ -117,12 +122,13 @@ func dayOf(now time.Time) string { return now.UTC().Format(time.DateOnly) }
 
 func prefixOf(day string) string { return state.KindEvents.Prefix() + day + "/" }
 
-// refOf gives the document at a key; it is false for what is none.
-func refOf(key string) (ref, bool) {
-	if _, _, ok := state.ParseEventKey(key); !ok {
+// refOf gives the document of an entry of a listing; it is false for what is none.
+func refOf(e state.Entry) (ref, bool) {
+	if _, _, ok := state.ParseEventKey(e.Key); !ok {
 		return ref{}, false
 	}
-	return ref{strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], ".jsonl"), key}, true
+	id := strings.TrimSuffix(e.Key[strings.LastIndexByte(e.Key, '/')+1:], ".jsonl")
+	return ref{id: id, key: e.Key, size: e.Size}, true
 }
 
 // keyDay gives the day of a key that refOf accepts.

@@ -88,7 +88,7 @@ func (j *Journal) list(ctx context.Context, prefix string, each func(r ref, know
 			return keys, err
 		}
 		keys++
-		r, ok := refOf(e.Key)
+		r, ok := refOf(e)
 		if !ok {
 			continue
 		}
@@ -205,7 +205,7 @@ func (j *Journal) surplus() []string {
 	}
 	refs := make([]ref, 0, len(j.batches))
 	for key, b := range j.batches {
-		refs = append(refs, ref{b.id, key})
+		refs = append(refs, ref{id: b.id, key: key})
 	}
 	slices.SortFunc(refs, func(a, b ref) int { return strings.Compare(a.id, b.id) })
 	events, size, horizon := len(j.events), j.bytes, j.horizon
