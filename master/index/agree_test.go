@@ -18,7 +18,7 @@ import (
 var (
 	someTexts = []string{
 		"db", "db-07", "DB 07", "web.example.com", "web-1", "web-12", "华东", "华东一区", "华北", "8", "1500", "10.0.0.1", "10.0.0.12", "192.168.1.200",
-		"fe80::1", "FE80:0::1", "::ffff:10.0.0.1", "2001:db8::8", "fe80::1%eth0", "10.0.0.300", "x86_64", "a b c", "b c", "c a b a", "a", "", "-", "_", "__a", "7.5", "1,5", "Linux", "lin",
+		"fe80::1", "FE80:0::1", "::ffff:10.0.0.1", "2001:db8::8", "fe80::1%eth0", "10.0.0.300", "x86_64", "a b c", "b c", "c a b a", "d a c b a b", "Mac OS X", "华 东 一 区", "a", "", "-", "_", "__a", "7.5", "1,5", "Linux", "lin",
 		"zone:b", "zone:b-1", "00:9A:9F:9F:A6:EB", "it's", "prod🚀", "🚀 🔥", "서버", "서버 db", "サーバa_1", "ひらがな", "ÄÖ", "a\u0308o", "Straße", "СЕРВЕР", "true", "10.13.1", "v1.2",
 		"10.13", "/data disk", "C:\\web", "a*b", "what?", "\"q\"", "8GiB", "512MB", "2b", "rw,local,rootfs", "http://10.0.0.1:51025", "·a·b·",
 	}
@@ -80,13 +80,43 @@ func (w world) text() string {
 	return w.of(someTexts)
 }
 
+// phrase is some words of a text in any order, perhaps one of them twice.
+func (w world) phrase() string {
+	of := strings.Fields(w.of([]string{"c a b a", "a b c", "b c", "d a c b a b", "Mac OS X", "华 东 一 区"}))
+	all := make([]string, 1+w.IntN(4))
+	for i := range all {
+		all[i] = w.of(of)
+	}
+	return strings.Join(all, " ")
+}
+
+// mistyped is a text with up to three edits.
+func (w world) mistyped() string {
+	runes := []rune(w.of(someTexts) + "x")
+	for range w.IntN(4) {
+		switch at := w.IntN(len(runes)); w.IntN(4) {
+		case 0:
+			runes[at] = 'a'
+		case 1:
+			runes = slices.Insert(runes, at, 'b')
+		case 2:
+			runes[0], runes[at] = runes[at], runes[0]
+		default:
+			if at > 0 {
+				runes[at-1], runes[at] = runes[at], runes[at-1]
+			}
+		}
+	}
+	return string(runes)
+}
+
 func (w world) query(depth int) query.Query {
 	field := w.of(someFields)
 	switch w.IntN(10 + 3*depth) {
 	case 0, 1, 2:
 		return &query.Term{Field: field, Text: w.text(), Quoted: w.IntN(2) == 0}
 	case 3:
-		return &query.Term{Field: field, Text: w.of(someTexts) + " " + w.text(), Quoted: true, Slop: w.IntN(5)}
+		return &query.Term{Field: field, Text: w.phrase(), Quoted: true, Slop: w.IntN(5)}
 	case 4:
 		return &query.Term{Field: []string{"", "networks.address"}[w.IntN(2)], Text: w.of(someBlocks), Quoted: w.IntN(2) == 0}
 	case 5:
@@ -94,7 +124,7 @@ func (w world) query(depth int) query.Query {
 	case 6:
 		return &query.Regexp{Field: field, Pattern: w.of(someRegexps)}
 	case 7:
-		return &query.Fuzzy{Field: field, Text: w.text(), Edits: w.IntN(4) - 1}
+		return &query.Fuzzy{Field: field, Text: w.mistyped(), Edits: w.IntN(4) - 1}
 	case 8:
 		return w.span(field)
 	case 9:

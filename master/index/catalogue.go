@@ -142,7 +142,7 @@ func (p part) countValues(at *path, prefix string, counts map[string]int) {
 		}
 		from, to := 0, c.len()
 		if aspect != number {
-			from, to = c.span(prefix)
+			from, to = c.span(beginning(prefix))
 		}
 		for i := from; i < to; i++ {
 			n := 0

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -37,21 +39,29 @@ func (c *column) of(from, to int) []uint16 {
 	return c.docs[start:c.ended[to-1]]
 }
 
-// at gives the first key that is not below bound or, if after, that is above it.
-func (c *column) at(bound string, after bool) int {
-	return sort.Search(c.len(), func(i int) bool {
-		if after {
-			return c.key(i) > bound
-		}
-		return c.key(i) >= bound
-	})
+// at gives the first key that is not below bound.
+func (c *column) at(bound string) int {
+	return sort.Search(c.len(), func(i int) bool { return c.key(i) >= bound })
 }
 
-// span gives the keys that begin with prefix.
-func (c *column) span(prefix string) (from, to int) {
-	from = c.at(prefix, false)
-	rest := c.len() - from
-	return from, from + sort.Search(rest, func(i int) bool { return !strings.HasPrefix(c.key(from+i), prefix) })
+// interval is the keys from from, itself included, to to, itself excluded.
+type interval struct {
+	from, to string
+	endless  bool // there is no to
+}
+
+// beginning is the keys that begin with prefix, which is text: no text has the byte 255.
+func beginning(prefix string) interval { return interval{from: prefix, to: prefix + "\xff"} }
+
+// behind is the smallest key above another.
+func behind(key string) string { return key + "\x00" }
+
+func (c *column) span(in interval) (from, to int) {
+	from, to = c.at(in.from), c.len()
+	if !in.endless {
+		to = max(from, c.at(in.to))
+	}
+	return from, to
 }
 
 func (c *column) add(from, to int, hits set) {
@@ -60,59 +70,123 @@ func (c *column) add(from, to int, hits set) {
 	}
 }
 
+// few is how many terms are cheaper to take from bleve's dictionary than to make a column for.
+const few = 64
+
+// between adds the documents with a key in the interval.
+func (l *lookup) between(p *path, aspect int, in interval, hits set) error {
+	if !p.has(aspect) {
+		return nil
+	}
+	if l.made(p.prefix(aspect)) == nil {
+		if done, err := l.someTerms(p.prefix(aspect), in, hits); done || err != nil {
+			return err
+		}
+	}
+	c, err := l.column(p, aspect)
+	if err != nil {
+		return err
+	}
+	from, to := c.span(in)
+	c.add(from, to, hits)
+	return nil
+}
+
+// someTerms adds the documents of the terms in the interval, and gives up where these are more than a few.
+func (l *lookup) someTerms(prefix string, in interval, hits set) (done bool, err error) {
+	end := after(prefix)
+	if !in.endless {
+		end = prefix + in.to
+	}
+	n := 0
+	err = l.eachTerm(prefix+in.from, end, func(term string) (bool, error) {
+		if n++; n > few {
+			return false, nil
+		}
+		return true, l.having(term, hits)
+	})
+	return n <= few, err
+}
+
+// after is above all that begins with the prefix of an aspect.
+func after(prefix string) string {
+	end := []byte(prefix)
+	end[prefixLength-1]++
+	return string(end)
+}
+
+// eachTerm visits the terms from from, included, to to, excluded, until visit gives false.
+func (l *lookup) eachTerm(from, to string, visit func(term string) (bool, error)) error {
+	if from >= to {
+		return nil
+	}
+	dict, err := l.dictionary()
+	if err != nil {
+		return err
+	}
+	terms := dict.AutomatonIterator(nil, []byte(from), []byte(to))
+	for {
+		entry, err := terms.Next()
+		if err != nil {
+			return fmt.Errorf("cannot read the index: %w", err)
+		}
+		if entry == nil {
+			return nil
+		}
+		if more, err := visit(entry.Term); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// made gives a column that there is already, or nil.
+func (l *lookup) made(prefix string) *column {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.columns[prefix]
+}
+
 // column gives the column of an aspect of a path.
 func (l *lookup) column(p *path, aspect int) (*column, error) {
 	if !p.has(aspect) {
 		return &column{}, nil
 	}
-	name := p.prefix(aspect)
-	l.mu.Lock()
-	c := l.columns[name]
-	l.mu.Unlock()
-	if c != nil {
+	prefix := p.prefix(aspect)
+	if c := l.made(prefix); c != nil {
 		return c, nil
 	}
-	c, err := l.newColumn(name)
+	c, err := l.newColumn(prefix)
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.columns[name] = c
+	l.columns[prefix] = c
 	return c, nil
 }
 
 func (l *lookup) newColumn(prefix string) (*column, error) {
-	dict, err := l.dictionary()
-	if err != nil {
-		return nil, err
-	}
 	var text strings.Builder
-	c, hits := &column{}, newSet(len(l.docs))
-	end := []byte(prefix)
-	end[prefixLength-1]++
-	terms := dict.AutomatonIterator(nil, []byte(prefix), end)
-	for {
-		entry, err := terms.Next()
+	c := &column{}
+	err := l.eachTerm(prefix, after(prefix), func(term string) (bool, error) {
+		docs, err := l.postings(term)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		if entry == nil {
-			break
-		}
-		text.WriteString(entry.Term[prefixLength:])
+		text.WriteString(term[prefixLength:])
 		c.ends = append(c.ends, uint32(text.Len()))
-		clear(hits)
-		if err := l.having(entry.Term, hits); err != nil {
-			return nil, err
-		}
-		for d := range hits.all {
-			c.docs = append(c.docs, uint16(d))
+		if docs != nil {
+			docs.Iterate(func(d uint32) bool {
+				c.docs = append(c.docs, uint16(d))
+				return true
+			})
 		}
 		c.ended = append(c.ended, uint32(len(c.docs)))
-	}
-	c.text = text.String()
-	return c, nil
+		return true, nil
+	})
+	c.text = strings.Clone(text.String())
+	c.ends, c.docs, c.ended = slices.Clone(c.ends), slices.Clone(c.docs), slices.Clone(c.ended)
+	return c, err
 }
 
 // scan adds the documents of those keys from from to to-1 that match. part is in all that match: looking for it in all

@@ -119,16 +119,8 @@ func (t textTerm) find(l *lookup, p *path, hits set) error {
 			return err
 		}
 	}
-	switch {
-	case t.first == "":
-	case t.first == t.last:
-		return l.exact(p, address, t.first, hits)
-	default:
-		c, err := l.column(p, address)
-		if err != nil {
-			return err
-		}
-		c.add(c.at(t.first, false), c.at(t.last, true), hits)
+	if t.first != "" {
+		return l.between(p, address, interval{from: t.first, to: behind(t.last)}, hits)
 	}
 	return nil
 }
@@ -187,47 +179,48 @@ func (t textTerm) in(value string) bool {
 // find adds the documents with a value or a word that looks like the pattern. Numbers do not look like anything.
 func (p pattern) find(l *lookup, at *path, hits set) error {
 	for _, aspect := range [...]int{whole, words, text} {
+		if p.any && p.prefix != "" {
+			if err := l.between(at, aspect, beginning(p.prefix), hits); err != nil {
+				return err
+			}
+			continue
+		}
 		c, err := l.column(at, aspect)
 		if err != nil {
 			return err
 		}
-		from, to := 0, c.len()
-		if p.prefix != "" {
-			from, to = c.span(p.prefix)
-		}
-		if p.any {
-			c.add(from, to, hits)
-			continue
-		}
+		from, to := c.span(beginning(p.prefix))
 		c.scan(from, to, p.part, p.match, hits)
 	}
 	return nil
 }
 
-// span is a range, with its limits among the keys of each kind.
-type span []limits
-
-// limits are the ends of a range among the keys of an aspect.
-type limits struct {
-	aspect             int
-	from, to           string
-	fromOpen, toOpen   bool // there is no such end
-	fromAfter, toAfter bool // the range begins, ends behind the key
+// span is a range, with the interval that it is among the keys of each aspect; it leaves out what an end is no value of.
+type span []struct {
+	aspect int
+	in     interval
 }
 
-// newSpan leaves the kinds out that an end is not of.
 func newSpan(q *query.Range) span {
 	var s span
 	add := func(aspect int, keyOf func(string) (string, bool)) {
-		l := limits{
-			aspect: aspect, fromOpen: q.From.Unbounded, toOpen: q.To.Unbounded,
-			fromAfter: !q.From.Inclusive, toAfter: q.To.Inclusive,
+		var in interval
+		ok, from, to := true, q.From, q.To
+		if !from.Unbounded {
+			if in.from, ok = keyOf(from.Text); !from.Inclusive {
+				in.from = behind(in.from)
+			}
 		}
-		var fromOK, toOK bool
-		l.from, fromOK = keyOf(q.From.Text)
-		l.to, toOK = keyOf(q.To.Text)
-		if (fromOK || l.fromOpen) && (toOK || l.toOpen) {
-			s = append(s, l)
+		if in.endless = to.Unbounded; ok && !to.Unbounded {
+			if in.to, ok = keyOf(to.Text); to.Inclusive {
+				in.to = behind(in.to)
+			}
+		}
+		if ok {
+			s = append(s, struct {
+				aspect int
+				in     interval
+			}{aspect, in})
 		}
 	}
 	add(whole, func(s string) (string, bool) { return strings.ToLower(s), true })
@@ -237,19 +230,10 @@ func newSpan(q *query.Range) span {
 }
 
 func (s span) find(l *lookup, p *path, hits set) error {
-	for _, limits := range s {
-		c, err := l.column(p, limits.aspect)
-		if err != nil {
+	for _, kind := range s {
+		if err := l.between(p, kind.aspect, kind.in, hits); err != nil {
 			return err
 		}
-		from, to := 0, c.len()
-		if !limits.fromOpen {
-			from = c.at(limits.from, limits.fromAfter)
-		}
-		if !limits.toOpen {
-			to = c.at(limits.to, limits.toAfter)
-		}
-		c.add(from, to, hits)
 	}
 	return nil
 }

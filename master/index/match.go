@@ -21,6 +21,7 @@ type answers struct {
 	mu      sync.Mutex
 	of      map[string]*answer
 	updates int
+	calls   int
 }
 
 type answer struct {
@@ -28,7 +29,8 @@ type answer struct {
 	ids     []string
 	parts   []answered // in the order of the snapshot; nil: forgotten
 	at      *snapshot
-	asked   int // updates when it was last asked for
+	call    int // when it was last asked for, and
+	update  int // how many updates there had been
 }
 
 // answered is what was found in a segment, and what of the segment was gone then.
@@ -78,7 +80,8 @@ func (all *answers) get(q string) (*answer, error) {
 		}
 		all.of[q] = a
 	}
-	a.asked = all.updates
+	all.calls++
+	a.call, a.update = all.calls, all.updates
 	return a, nil
 }
 
@@ -86,11 +89,11 @@ func (all *answers) get(q string) (*answer, error) {
 func (all *answers) evict() {
 	var when []int
 	for _, a := range all.of {
-		when = append(when, a.asked)
+		when = append(when, a.call)
 	}
 	slices.Sort(when)
 	for q, a := range all.of {
-		if a.asked <= when[len(when)/2] {
+		if a.call <= when[len(when)/2] {
 			delete(all.of, q)
 		}
 	}
@@ -102,7 +105,7 @@ func (all *answers) grow() {
 	defer all.mu.Unlock()
 	all.updates++
 	for _, a := range all.of {
-		if all.updates-a.asked > maxAge {
+		if all.updates-a.update > maxAge {
 			a.parts, a.at = nil, nil
 		}
 	}

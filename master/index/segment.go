@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	bleveindex "github.com/blevesearch/bleve_index_api"
 	bleve "github.com/blevesearch/scorch_segment_api/v2"
 	"github.com/blevesearch/zapx/v16"
@@ -130,6 +131,8 @@ func (f *field) NumPlainTextBytes() uint64                { return 0 }
 type lookup struct {
 	*segment
 	terms   bleve.TermDictionary
+	list    bleve.PostingsList // used again and again, as what follows
+	found   bleve.PostingsIterator
 	scratch set
 }
 
@@ -153,27 +156,33 @@ func (l *lookup) exact(p *path, aspect int, key string, hits set) error {
 }
 
 func (l *lookup) having(term string, hits set) error {
-	dict, err := l.dictionary()
-	if err != nil {
+	docs, err := l.postings(term)
+	if err != nil || docs == nil {
 		return err
 	}
-	list, err := dict.PostingsList([]byte(term), nil, nil)
-	if err != nil {
-		return fmt.Errorf("cannot read the index: %w", err)
+	if l.scratch == nil {
+		l.scratch = newSet(len(l.docs))
 	}
-	found, ok := list.Iterator(false, false, false, nil).(bleve.OptimizablePostingsIterator)
-	if !ok {
-		return nil // no document
-	}
-	if docs := found.ActualBitmap(); docs != nil {
-		if l.scratch == nil {
-			l.scratch = newSet(len(l.docs))
-		}
-		clear(l.scratch)
-		docs.WriteDenseTo(l.scratch)
-		hits.or(l.scratch)
-	}
+	clear(l.scratch)
+	docs.WriteDenseTo(l.scratch)
+	hits.or(l.scratch)
 	return nil
+}
+
+// postings gives the documents with a term, until it is called again; nil: none.
+func (l *lookup) postings(term string) (*roaring.Bitmap, error) {
+	dict, err := l.dictionary()
+	if err != nil {
+		return nil, err
+	}
+	if l.list, err = dict.PostingsList([]byte(term), nil, l.list); err != nil {
+		return nil, fmt.Errorf("cannot read the index: %w", err)
+	}
+	l.found = l.list.Iterator(false, false, false, l.found)
+	if found, ok := l.found.(bleve.OptimizablePostingsIterator); ok {
+		return found.ActualBitmap(), nil
+	}
+	return nil, nil
 }
 
 // with gives the documents that have a value at a path.

@@ -21,19 +21,23 @@ func split(lower string) []string {
 	}
 	for s := segmenter.NewWordSegmenterDirect([]byte(lower)); s.Segment(); {
 		text := string(s.Bytes())
-		switch first, _ := utf8.DecodeRuneInString(text); {
-		case s.Type() != segmenter.None:
+		if s.Type() != segmenter.None {
 			flush()
 			if strings.IndexFunc(text, notConnector) >= 0 {
 				all = append(all, text)
 			}
-		case run != "" && together(run, first):
-			run += text
-		case unicode.Is(complexContext, first) || unicode.Is(emoji, first) || unicode.Is(flags, first):
-			flush()
-			run = text
-		default:
-			flush()
+			continue
+		}
+		for _, r := range text {
+			switch {
+			case run != "" && together(run, r):
+				run += string(r)
+			case unicode.In(r, complexContext, emoji, flags):
+				flush()
+				run = string(r)
+			default:
+				flush()
+			}
 		}
 	}
 	flush()
@@ -45,16 +49,17 @@ func notConnector(r rune) bool {
 	return !unicode.Is(unicode.Pc, r) && !unicode.In(r, unicode.Mn, unicode.Cf)
 }
 
-// together reports whether r belongs to the word before it, which is no letters.
+// together reports whether r belongs to the word before it, which is no letters: it continues the script, or the emoji
+// sequence, or it is a mark.
 func together(word string, r rune) bool {
 	first, _ := utf8.DecodeRuneInString(word)
 	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, skinTones):
+		return true
 	case unicode.Is(complexContext, first):
 		return unicode.Is(complexContext, r)
 	case unicode.Is(flags, first):
 		return unicode.Is(flags, r) && utf8.RuneCountInString(word) == 1
-	case unicode.Is(skinTones, r):
-		return true
 	}
 	return strings.HasSuffix(word, "\u200d") && unicode.Is(emoji, r)
 }
