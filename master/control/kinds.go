@@ -1,5 +1,7 @@
 package control
 
+import "stathub/scheduler"
+
 // The kinds of events that a master tells, apart from those of scheduler.Note. One that is about a node or an app names it.
 const (
 	MasterStart = "master.start" // it decides from now on
@@ -42,7 +44,8 @@ const (
 // bad reports whether a kind is one that somebody should look at.
 func bad(kind string) bool {
 	switch kind {
-	case NodeDown, ScheduleFrozen, DocumentUnreadable, RolloutStalled, RolloutReverted, "entry.kept", "entry.hand-edited", "manifest.held":
+	case NodeDown, ScheduleFrozen, DocumentUnreadable, RolloutStalled, RolloutReverted,
+		scheduler.NoteKept, scheduler.NoteHandEdited, scheduler.NoteHeld:
 		return true
 	default:
 		return false
