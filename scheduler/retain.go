@@ -50,7 +50,7 @@ func (p *planner) staying(pl *place) int {
 			pl.takeAll(pl.oldPorts())
 		}
 		return n
-	case pl.conflict, h.draining(), !j.match.ok.has(h.i):
+	case pl.conflict, h.draining(), !j.match.ok.has(h.i), j.single() && p.expired(j, h, pl):
 		return 0
 	}
 	return n

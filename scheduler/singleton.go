@@ -14,7 +14,8 @@ import (
 //   - The entry stays in the node's manifest with count 0 until a report says that the agent has read that manifest and
 //     that nothing of the app runs there any more. The bucket thus knows what is still awaited, whichever master looks.
 //   - An agent that is out of touch stops the instances by itself. When the node has been silent for long enough for that
-//     they are gone, too. That needs an agent which lives: one that died leaves its processes behind.
+//     they are gone, too: then they leave its manifest, and only after that are they replaced, so that the agent finds
+//     nothing to start when it is back. That needs an agent which lives: one that died leaves its processes behind.
 //   - A node that a person forgot is gone.
 
 // disconnectGrace is what an agent may be late by.
@@ -59,10 +60,13 @@ func (p *planner) remain(j *job) int {
 		}
 		r := remnant{host: h}
 		if h.down() {
-			if r.wait = p.patience(j, pl); r.wait > 0 && p.in.Silent[h.id] > r.wait {
+			r.wait = p.patience(j, pl)
+			switch over := p.expired(j, h, pl); {
+			case over && (pl == nil || pl.was == 0):
 				return
-			}
-			if r.wait > 0 {
+			case over:
+				p.wakeIn(time.Millisecond) // as soon as the manifest is written
+			case r.wait > 0:
 				p.wakeIn(max(r.wait-p.in.Silent[h.id], time.Second))
 			}
 		}
@@ -120,6 +124,12 @@ func (p *planner) patience(j *job, pl *place) time.Duration {
 		return 0
 	}
 	return state.Seconds(seconds) + kill + disconnectGrace
+}
+
+// expired reports whether a node has been silent for so long that its instances of the app are gone.
+func (p *planner) expired(j *job, h *host, pl *place) bool {
+	wait := p.patience(j, pl)
+	return h.down() && wait > 0 && p.in.Silent[h.id] > wait
 }
 
 // signs gives what the reports tell of an app's instances, in the order of the hosts.

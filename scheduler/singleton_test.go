@@ -96,6 +96,12 @@ func TestSingletonOfASilentNode(t *testing.T) {
 	w.settle(t)
 	wantCounts(t, w, "one", "n1:1")
 	w.Silent["n1"] = 81 * time.Second
+	p := Schedule(w.Input)
+	w.apply(t, p)
+	wantCounts(t, w, "one", "n1:0") // and if the master dies now, the node has nothing to start when it is back
+	if !p.Wake.After(w.Now) || p.Wake.After(w.Now.Add(time.Second)) {
+		t.Errorf("it wakes at %v", p.Wake)
+	}
 	w.settle(t)
 	wantCounts(t, w, "one", "n1:0 n2:1")
 	w.Nodes["n1"].State = state.NodeUp

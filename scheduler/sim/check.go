@@ -2,6 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,8 +47,13 @@ func (w *world) checkPlan(in scheduler.Input, plan scheduler.Plan) {
 			w.violated("%s lacks instances and gives no reason", app)
 		}
 	}
-	for id := range plan.Manifests {
-		w.checkMoves(in, id, plan.Manifests[id], before)
+	needless, first := 0, ""
+	for _, id := range slices.Sorted(maps.Keys(plan.Manifests)) {
+		n, what := needlessMoves(in, id, plan.Manifests[id], before)
+		needless, first = needless+n, cmp.Or(first, what)
+	}
+	if needless > plan.Moved {
+		w.violated("%d instances were taken off nodes without need, and %d might be: %s", needless, plan.Moved, first)
 	}
 }
 
@@ -93,11 +100,11 @@ func (w *world) checkNode(n *state.Node, m *state.Manifest) {
 	}
 }
 
-// checkMoves finds instances that were taken off a node without need.
-func (w *world) checkMoves(in scheduler.Input, id string, next *state.Manifest, before map[string]int) {
+// needlessMoves counts the instances that are taken off a node that could keep them.
+func needlessMoves(in scheduler.Input, id string, next *state.Manifest, before map[string]int) (needless int, first string) {
 	n := in.Nodes[id]
-	if n.State == state.NodeDraining {
-		return
+	if n.State == state.NodeDraining || n.State == state.NodeDown && in.Frozen == "" {
+		return 0, ""
 	}
 	for _, e := range entries(in.Manifests[id].Manifest) {
 		ch, now := in.Choreos[e.App.Name], 0
@@ -105,13 +112,12 @@ func (w *world) checkMoves(in scheduler.Input, id string, next *state.Manifest, 
 			now = left.Count
 		}
 		matches := ch.Query == "*" || slices.Contains(n.Tags, ch.Query)
-		switch {
-		case now >= e.Count || !matches:
-		case n.State == state.NodeDown && in.Frozen == "":
-		case ch.Mode == state.ModeEach && now < ch.Scale, ch.Mode != state.ModeEach && before[e.App.Name] <= ch.Scale:
-			w.violated("%d of %s were taken off %s without need", e.Count-now, e.App.Name, id)
+		if now < e.Count && matches && (ch.Mode == state.ModeEach && now < ch.Scale || ch.Mode != state.ModeEach && before[e.App.Name] <= ch.Scale) {
+			needless += e.Count - now
+			first = cmp.Or(first, e.App.Name+" off "+id)
 		}
 	}
+	return needless, first
 }
 
 // checkProcesses checks what really runs: what must not run twice does not, and rollouts keep to their budget.

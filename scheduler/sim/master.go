@@ -87,6 +87,9 @@ func (m *master) decide() {
 		Nodes: map[string]*state.Node{}, Manifests: map[string]scheduler.Current{}, Reports: map[string]*state.Report{}, Match: w.match,
 	}
 	silent, frozen := m.silent()
+	if w.now%moveEvery == 0 {
+		in.Moves = w.opts.Moves
+	}
 	in.Frozen, in.Silent, in.Memo, in.Rollouts, in.Revisions = frozen, silent, m.memo, m.plan.Rollouts, map[string]scheduler.Revision{}
 	for _, app := range w.names {
 		process := w.apps[app].ToProcess

@@ -21,6 +21,7 @@ type Options struct {
 	Stormy time.Duration // for how long things happen
 	Calm   time.Duration // for how long they settle afterwards, with every machine back
 	Every  time.Duration // between two happenings, on average; 0: 5 s
+	Moves  int           // instances that may move for balance alone, a minute
 }
 
 // Result is what a run came to.
@@ -43,7 +44,7 @@ const (
 	beatEvery   = 10 * time.Second // of agents
 	nodeTimeout = 35 * time.Second
 	readyAfter  = 3 * time.Second // from a start to healthy
-	killAfter   = 10 * time.Second
+	moveEvery   = time.Minute
 )
 
 // world is the whole cluster: the bucket, the machines, the master.
