@@ -91,6 +91,8 @@ type Controller struct {
 	outages   map[state.Kind]error
 	missing   map[string]string // what keeps this master from being ready, and why
 
+	searchable atomic.Bool // the index was told of the nodes once
+
 	indexing sync.Mutex // guards indexed
 	indexed  map[string]indexedAs
 	appList  appIndex
@@ -141,6 +143,9 @@ func New(opts Options) *Controller {
 
 // bucketMissing is in missing until the store passed the gate.
 const bucketMissing = "the bucket"
+
+// indexMissing is in Missing until the nodes that were read can be searched.
+const indexMissing = "the search index"
 
 // office is what this master writes manifests as. There are no leases yet: every master writes in the first term.
 func (c *Controller) office() (writer string, term int64) { return c.opts.Name, 1 }
@@ -280,8 +285,11 @@ func (c *Controller) wake() {
 // round is one turn of the loop: look, judge, decide, act.
 func (c *Controller) round(ctx context.Context) {
 	c.refresh(ctx)
-	if ctx.Err() != nil || len(c.Missing()) > 0 {
+	if ctx.Err() != nil || !c.pictured() {
 		return // a plan from half a picture would take what was not read yet for absent
+	}
+	if c.rounds.Load() == 0 {
+		c.reindex() // searches are not to wait until all records are written
 	}
 	c.keepRecords(ctx)
 	c.reindex()

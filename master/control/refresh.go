@@ -170,11 +170,22 @@ func (c *Controller) living() map[string]bool {
 	return living
 }
 
-// Missing says what keeps this master from being ready, by place; empty: it has read the bucket.
+// Missing says what keeps this master from being ready, by place; empty: it has read the bucket, and finds its nodes.
 func (c *Controller) Missing() map[string]string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return maps.Clone(c.missing)
+	missing := maps.Clone(c.missing)
+	if len(missing) == 0 && !c.searchable.Load() {
+		missing[indexMissing] = "it is being made"
+	}
+	return missing
+}
+
+// pictured reports whether the bucket was read.
+func (c *Controller) pictured() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.missing) == 0
 }
 
 func (c *Controller) setMissing(what, why string) {

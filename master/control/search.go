@@ -27,6 +27,7 @@ func (c *Controller) reindex() {
 		}
 	}
 	if len(puts)+len(deletes) == 0 {
+		c.searchable.Store(true)
 		return
 	}
 	if err := c.index.Update(puts, deletes); err != nil {
@@ -34,6 +35,7 @@ func (c *Controller) reindex() {
 		return
 	}
 	c.said.clear("index")
+	c.searchable.Store(true)
 	c.warned.forget()
 	c.indexed = now
 	c.replan()
@@ -66,9 +68,13 @@ type Found[T any] struct {
 // SearchNodes gives the nodes that match a query, a page of them, by hostname and id. A malformed query is code Invalid
 // with the column.
 func (c *Controller) SearchNodes(ctx context.Context, text string, page index.Options) (Found[*state.Node], error) {
+	searchable := c.searchable.Load() // asked before the search: then what it does not find is not there
 	found, err := c.index.Search(ctx, text, page)
 	if err != nil {
 		return Found[*state.Node]{}, QueryError(err)
+	}
+	if !searchable {
+		found.Warnings = append(found.Warnings, "nodes were not read yet: ask again in a moment")
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
