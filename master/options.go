@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"stathub/master/control"
+	"stathub/master/liveness"
 	"stathub/state"
 	"stathub/state/option"
 	"stathub/state/retention"
@@ -28,7 +28,7 @@ type Options struct {
 	StateURL       string // see state.Open; empty: a folder of StoreDirectory
 	StateUnsafe    bool   // do not ask whether the store keeps its promises
 	NodeTimeout    time.Duration
-	Freeze         control.Freeze
+	Freeze         liveness.Freeze
 	RebalanceMoves int           // instances a minute that may be moved for balance alone; 0: none
 	Poll           time.Duration // 0: what suits the bucket
 	EventDays      int           // age at which events are removed; 0: never
@@ -59,10 +59,10 @@ func table(o *Options) *option.Set {
 	s.String(&o.StateURL, "state.url", "", "the bucket: file:///dir, s3://bucket?…; default: the folder state of the store directory")
 	s.Bool(&o.StateUnsafe, "state.unsafe", false, "use a store that ignores conditional writes; edits of two writers are lost then")
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
-	s.Int(&o.Freeze.Percent, "freeze.percent", control.FreezePercent,
+	s.Int(&o.Freeze.Percent, "freeze.percent", liveness.FreezePercent,
 		"when more than this share of the nodes that were up falls silent together, nothing is moved off them until they are heard again; 100: never")
 	s.Int(&o.RebalanceMoves, "rebalance.moves", 0, "instances a minute that are moved for balance alone, when nodes have joined; 0: none")
-	s.Int(&o.Freeze.Nodes, "freeze.nodes", control.FreezeNodes, "and when they are at least so many")
+	s.Int(&o.Freeze.Nodes, "freeze.nodes", liveness.FreezeNodes, "and when they are at least so many")
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
 	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")

@@ -20,14 +20,3 @@ func (c *Controller) markDirty() {
 	defer c.mu.Unlock()
 	c.dirty = true
 }
-
-// silences is how long the nodes that count as down have been silent.
-func (v *vitals) silences() map[string]time.Duration {
-	all := map[string]time.Duration{}
-	for id, n := range v.nodes {
-		if n.silence > v.timeout {
-			all[id] = n.silence
-		}
-	}
-	return all
-}

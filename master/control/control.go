@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stathub/master/index"
+	"stathub/master/liveness"
 	"stathub/scheduler"
 	"stathub/state"
 	"stathub/state/eventlog"
@@ -35,9 +36,9 @@ type Options struct {
 	Log   *slog.Logger // nil: none
 	Name  string       // the writer in manifests; empty: "master"
 
-	Poll        time.Duration // between two looks at the whole bucket; 0: 5 s
-	NodeTimeout time.Duration // of a node's silence, after which it is down; 0: 35 s
-	Freeze      Freeze        // when too many nodes are silent to be believed
+	Poll        time.Duration   // between two looks at the whole bucket; 0: 5 s
+	NodeTimeout time.Duration   // of a node's silence, after which it is down; 0: 35 s
+	Freeze      liveness.Freeze //  when too many nodes are silent to be believed
 
 	RebalanceMoves int // instances a minute that may be moved for balance alone; 0: none
 
@@ -78,7 +79,7 @@ type Controller struct {
 	manifests *folder[state.Manifest]
 	reports   *folder[state.Report]
 	beats     map[string]state.ETag
-	vitals    *vitals
+	liveness  *liveness.Detector
 	compared  map[string]recordBasis
 	due       map[state.Kind]bool // folders to look at
 	dirty     bool                // the picture changed since the last plan
@@ -123,7 +124,7 @@ func New(opts Options) *Controller {
 		told:  eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
 		locks: locks{seed: maphash.MakeSeed()},
 		poke:  make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
-		vitals:   newVitals(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
+		liveness: liveness.New(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
 		balance:  balance{perMinute: opts.RebalanceMoves},

@@ -39,10 +39,11 @@ func (c *Controller) tellEvents(ctx context.Context) (end func()) {
 	go func() { defer close(done); c.told.Run(ctx) }()
 	return func() {
 		<-done
-		c.lastEvents(context.WithoutCancel(ctx))
+		c.lastEvents(ctx)
 	}
 }
 
+// lastEvents sends what is left, though ctx has ended.
 func (c *Controller) lastEvents(ctx context.Context) {
 	c.event(MasterStop, state.Event{Message: "the master ends; agents and processes go on without it"})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)

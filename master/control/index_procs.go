@@ -62,7 +62,7 @@ func takeUse(i *state.Instance) use {
 	return u
 }
 
-// listedProc is an instance as queries see it: as the API shows it.
+// listedProc is an instance as the API shows it and as queries see it.
 type listedProc struct {
 	node string
 	up   bool
@@ -138,7 +138,7 @@ func (c *Controller) changedProcs() (next map[string]nodeProcs, gone []string) {
 		if doc.Value == nil {
 			continue
 		}
-		up, _ := c.vitals.alive(id)
+		up := c.liveness.Alive(id)
 		if old, known := x.nodes[id]; !known || old.report != doc.Value || old.up != up {
 			next[id] = nodeProcs{report: doc.Value, up: up}
 		}
@@ -197,8 +197,7 @@ func (c *Controller) SearchProcs(ctx context.Context, text string, page index.Op
 		}
 		i := slices.IndexFunc(report.Instances, func(inst state.Instance) bool { return inst.ID == instance })
 		if i >= 0 {
-			up, _ := c.vitals.alive(node)
-			rows = append(rows, listedProc{node, up, &report.Instances[i]}.proc())
+			rows = append(rows, listedProc{node, c.liveness.Alive(node), &report.Instances[i]}.proc())
 		}
 	}
 	return Found[state.Proc]{found.Total, rows, found.Warnings}, nil

@@ -75,7 +75,7 @@ func (c *Controller) ForgetNode(ctx context.Context, id string) error {
 		return err
 	}
 	c.mu.Lock()
-	c.vitals.forget(id)
+	c.liveness.Forget(id)
 	delete(c.compared, id)
 	c.mu.Unlock()
 	c.event(NodeForgotten, state.Event{Node: id, Message: fmt.Sprintf("node %s is forgotten: its documents are deleted", id)})

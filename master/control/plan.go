@@ -20,7 +20,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	in.Frozen, in.Silent = c.vitals.frozen(), c.vitals.silences()
+	in.Frozen, in.Silent = c.liveness.Frozen(), c.liveness.Silences()
 	in.Rollouts, in.Revisions = c.plan.Rollouts, c.revisionsNow()
 	in.Broken = map[string]string{}
 	in.Apps = readable(c.apps, in.Broken)
@@ -43,8 +43,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 
 // judged gives a record with the state that this master knows. Mostly it says so itself, and is shared. The caller holds mu.
 func (c *Controller) judged(id string, record *state.Node) *state.Node {
-	up, _ := c.vitals.alive(id)
-	now := nodeState(up, record.Drain)
+	now := nodeState(c.liveness.Alive(id), record.Drain)
 	if record.State == now {
 		return record
 	}

@@ -97,12 +97,12 @@ func (c *Controller) dueRecords() []recordWrite {
 		if doc.Err != nil || (doc.Value == nil || unjudged(doc.Value)) && c.manifests.docs[id].Err != nil {
 			return // the first record takes its envs from the manifest, once that can be read
 		}
-		up, seen := c.vitals.alive(id)
+		up, seen := c.liveness.Alive(id), c.liveness.Seen(id)
 		now := nodeState(up, doc.Value != nil && doc.Value.Drain)
-		if c.vitals.held(id) && doc.Value != nil {
+		if c.liveness.Held(id) && doc.Value != nil {
 			now = doc.Value.State // a master that starts anew must not find them down
 		}
-		if up && doc.Value != nil && doc.Value.State == state.NodeDown && !c.vitals.heard(id) {
+		if up && doc.Value != nil && doc.Value.State == state.NodeDown && !c.liveness.Heard(id) {
 			now = state.NodeDown // another master listened longer: only a sign of life proves it wrong
 		}
 		basis := recordBasis{doc.ETag, report.ETag, now}
@@ -154,7 +154,7 @@ func (c *Controller) node(id string) *state.Node {
 		return nil
 	}
 	view := *record
-	up, seen := c.vitals.alive(id)
+	up, seen := c.liveness.Alive(id), c.liveness.Seen(id)
 	view.State = nodeState(up, view.Drain)
 	if !seen.IsZero() {
 		view.LastSeen = seen.UTC().Truncate(time.Millisecond)

@@ -149,25 +149,15 @@ func (c *Controller) observe(now time.Time) (changed bool) {
 			records[id] = doc.Value.State
 		}
 	}
-	before, frozen := c.living(), c.vitals.frozen()
-	c.vitals.observe(now, c.beats, records)
-	after := c.vitals.frozen()
+	before, frozen := c.liveness.Living(), c.liveness.Frozen()
+	c.liveness.Observe(now, c.beats, records)
+	after := c.liveness.Frozen()
 	if after != "" && frozen == "" {
 		c.event(ScheduleFrozen, state.Event{Message: after})
 	} else if after == "" && frozen != "" {
 		c.event(ScheduleUnfrozen, state.Event{Message: "no longer are so many nodes silent together: instances are moved again"})
 	}
-	return after != frozen || !maps.Equal(before, c.living())
-}
-
-func (c *Controller) living() map[string]bool {
-	living := map[string]bool{}
-	for id := range c.vitals.nodes {
-		if up, _ := c.vitals.alive(id); up {
-			living[id] = true
-		}
-	}
-	return living
+	return after != frozen || !maps.Equal(before, c.liveness.Living())
 }
 
 // Missing says what keeps this master from being ready, by place; empty: it has read the bucket, and finds its nodes.

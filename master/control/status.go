@@ -36,7 +36,7 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 		if doc.Value == nil {
 			continue
 		}
-		up, _ := c.vitals.alive(id)
+		up := c.liveness.Alive(id)
 		for i := range doc.Value.Instances {
 			inst := &doc.Value.Instances[i]
 			if s, wanted := all[inst.App]; wanted {
@@ -48,7 +48,7 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 			}
 		}
 	}
-	silent, now := c.vitals.frozen(), time.Now()
+	silent, now := c.liveness.Frozen(), time.Now()
 	for name, s := range all {
 		if silent != "" && s.Running < s.Placed && s.Unknown > 0 && !frozen(&s) {
 			s.Reasons = append(s.Reasons, Reason{Code: scheduler.CodeFrozen, Message: silent})

@@ -108,17 +108,13 @@ func (c *Controller) Procs(node, app string) []state.Proc {
 		if doc.Value == nil || node != "" && id != node {
 			continue
 		}
-		up, _ := c.vitals.alive(id)
+		up := c.liveness.Alive(id)
 		for i := range doc.Value.Instances {
 			inst := &doc.Value.Instances[i]
 			if app != "" && inst.App != app {
 				continue
 			}
-			p := inst.Proc(id)
-			if !up {
-				p.Reason = silentReason
-			}
-			procs = append(procs, p)
+			procs = append(procs, listedProc{id, up, inst}.proc())
 		}
 	}
 	slices.SortStableFunc(procs, func(a, b state.Proc) int {
@@ -161,5 +157,5 @@ func (c *Controller) Outage() string {
 func (c *Controller) Frozen() string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.vitals.frozen()
+	return c.liveness.Frozen()
 }

@@ -1,4 +1,4 @@
-package control
+package liveness
 
 import (
 	"fmt"
@@ -15,9 +15,9 @@ const (
 	testStep    = 4 * time.Second
 )
 
-// sim drives vitals as a poll every two seconds would.
+// sim drives a Detector as a poll every two seconds would.
 type sim struct {
-	v       *vitals
+	v       *Detector
 	now     time.Time
 	beats   map[string]state.ETag
 	records map[string]state.NodeState
@@ -26,7 +26,7 @@ type sim struct {
 
 func newSim() *sim {
 	return &sim{
-		v: newVitals(testTimeout, testStep, Freeze{}), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		v: New(testTimeout, testStep, Freeze{}), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		beats: map[string]state.ETag{}, records: map[string]state.NodeState{},
 	}
 }
@@ -45,13 +45,12 @@ func (s *sim) pass(d time.Duration, ids ...string) {
 			s.beat(ids...)
 		}
 		s.now = s.now.Add(2 * time.Second)
-		s.v.observe(s.now, s.beats, s.records)
+		s.v.Observe(s.now, s.beats, s.records)
 	}
 }
 
 func (s *sim) up(id string) bool {
-	up, _ := s.v.alive(id)
-	return up
+	return s.v.Alive(id)
 }
 
 func names(n int) []string {
@@ -134,28 +133,28 @@ func TestFreeze(t *testing.T) {
 			s, ids := newSim(), names(c.nodes)
 			s.pass(60*time.Second, ids...)
 			s.pass(40*time.Second, ids[c.silent:]...)
-			if got := s.v.frozen() != ""; got != c.frozen {
-				t.Fatalf("frozen = %q", s.v.frozen())
+			if got := s.v.Frozen() != ""; got != c.frozen {
+				t.Fatalf("frozen = %q", s.v.Frozen())
 			}
 			if s.up(ids[0]) {
 				t.Fatal("a silent node is not shown as up")
 			}
-			if s.v.held(ids[0]) != c.frozen {
-				t.Fatalf("held = %v", s.v.held(ids[0]))
+			if s.v.Held(ids[0]) != c.frozen {
+				t.Fatalf("held = %v", s.v.Held(ids[0]))
 			}
 			back := append(ids[c.silent:len(ids):len(ids)], ids[:c.back]...)
 			if c.frozen && c.back > 0 {
 				s.pass(10*time.Second, back...)
-				if c.back < c.silent && s.v.frozen() == "" {
+				if c.back < c.silent && s.v.Frozen() == "" {
 					t.Fatal("the first return must not give the others up at once")
 				}
 			}
 			s.pass(60*time.Second, back...)
-			if got := s.v.frozen() != ""; got != c.afterwardsHolding {
-				t.Fatalf("in the end frozen = %q", s.v.frozen())
+			if got := s.v.Frozen() != ""; got != c.afterwardsHolding {
+				t.Fatalf("in the end frozen = %q", s.v.Frozen())
 			}
 			s.pass(10*time.Minute, ids...)
-			if s.v.frozen() != "" || !s.up(ids[0]) {
+			if s.v.Frozen() != "" || !s.up(ids[0]) {
 				t.Fatal("with all heartbeats back everything is as before")
 			}
 		})
@@ -179,11 +178,11 @@ func TestFreezeThreshold(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v with %d of %d", c.freeze, c.silent, c.nodes), func(t *testing.T) {
 			s, ids := newSim(), names(c.nodes)
-			s.v = newVitals(testTimeout, testStep, c.freeze)
+			s.v = New(testTimeout, testStep, c.freeze)
 			s.pass(60*time.Second, ids...)
 			s.pass(40*time.Second, ids[c.silent:]...)
-			if got := s.v.frozen() != ""; got != c.frozen || s.v.held(ids[0]) != c.frozen {
-				t.Fatalf("frozen = %q", s.v.frozen())
+			if got := s.v.Frozen() != ""; got != c.frozen || s.v.Held(ids[0]) != c.frozen {
+				t.Fatalf("frozen = %q", s.v.Frozen())
 			}
 		})
 	}
@@ -193,18 +192,18 @@ func TestForgettingEndsAFreeze(t *testing.T) {
 	s, ids := newSim(), names(5)
 	s.pass(60*time.Second, ids...)
 	s.pass(60*time.Second, ids[3:]...)
-	if s.v.frozen() == "" {
+	if s.v.Frozen() == "" {
 		t.Fatal("three of five fell silent")
 	}
 	for _, id := range ids[:2] {
-		s.v.forget(id)
+		s.v.Forget(id)
 		delete(s.beats, id)
 	}
 	s.pass(4*time.Second, ids[3:]...)
-	if why := s.v.frozen(); why != "" {
+	if why := s.v.Frozen(); why != "" {
 		t.Fatalf("two were forgotten, but: %s", why)
 	}
-	if s.up(ids[2]) || s.v.held(ids[2]) {
+	if s.up(ids[2]) || s.v.Held(ids[2]) {
 		t.Fatal("the one that is left is down")
 	}
 }
@@ -221,7 +220,7 @@ func TestLivenessLaws(t *testing.T) {
 				heard[id] = s.now.Add(2 * time.Second)
 			}
 			s.now = s.now.Add(2 * time.Second)
-			s.v.observe(s.now, s.beats, s.records)
+			s.v.Observe(s.now, s.beats, s.records)
 			for id, at := range heard {
 				if s.now.Sub(at) <= testTimeout && !s.up(id) {
 					t.Fatalf("%s was heard of %s ago and is not up", id, s.now.Sub(at))
@@ -238,7 +237,7 @@ func TestLivenessLaws(t *testing.T) {
 		silent := rapid.IntRange(max(FreezeNodes, len(ids)/2+1), len(ids)).Draw(t, "silent")
 		s.pass(rapid.SampledFrom([]time.Duration{50, 500, 5000}).Draw(t, "long")*time.Second, ids[silent:]...)
 		for _, id := range ids[:silent] {
-			if !s.v.held(id) || s.up(id) {
+			if !s.v.Held(id) || s.up(id) {
 				t.Fatalf("%s of %d silent ones among %d was given up", id, silent, len(ids))
 			}
 		}
