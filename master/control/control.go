@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stathub/master/history"
 	"stathub/master/index"
 	"stathub/master/liveness"
 	"stathub/scheduler"
@@ -61,16 +62,17 @@ type DocIndex interface {
 
 // Controller is the master's mind. Its methods are safe for concurrent use; Run alone decides.
 type Controller struct {
-	store  state.Store
-	index  NodeIndex
-	log    *slog.Logger
-	opts   Options
-	said   said
-	warned warnings
-	told   *eventlog.Log
-	locks  locks
-	poke   chan struct{} // something is to be looked at or decided
-	lists  chan struct{} // the indexes of apps and instances may be behind
+	store   state.Store
+	index   NodeIndex
+	log     *slog.Logger
+	opts    Options
+	said    said
+	warned  warnings
+	told    *eventlog.Log
+	history history.Store
+	locks   locks
+	poke    chan struct{} // something is to be looked at or decided
+	lists   chan struct{} // the indexes of apps and instances may be behind
 
 	mu        sync.RWMutex // guards the folders and what follows
 	apps      *folder[state.App]
@@ -87,7 +89,7 @@ type Controller struct {
 	edits     int64               // changes by this master's API
 	planned   int64               // the edits that plan has taken in
 	replanned chan struct{}       // closed when planned grows, and replaced
-	past      map[string]*past    // by app; nil: the history was not listed yet
+	past      map[string]past     // by app; nil: the history was not listed yet
 	heard     time.Time           // when the reports were last read
 	outages   map[state.Kind]error
 	missing   map[string]string // what keeps this master from being ready, and why
@@ -120,10 +122,11 @@ func New(opts Options) *Controller {
 	}
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
-		said:  said{log: opts.Log, now: map[string]string{}},
-		told:  eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
-		locks: locks{seed: maphash.MakeSeed()},
-		poke:  make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
+		said:    said{log: opts.Log, now: map[string]string{}},
+		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
+		history: history.Store{Bucket: opts.Store, CallTimeout: callTimeout, ListTimeout: listTimeout},
+		locks:   locks{seed: maphash.MakeSeed()},
+		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
 		liveness: liveness.New(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"stathub/master/history"
 	"stathub/state"
 )
 
@@ -156,7 +157,7 @@ func TestHistoryIsBounded(t *testing.T) {
 			_ = e
 			n++
 		}
-		if n != keptRevisions+2 || w.revision(1).GoodAt.IsZero() || w.revision(2).Revision != 0 || w.revision(61).App.ToProcess != "bad59" {
+		if n != history.Kept+2 || w.revision(1).GoodAt.IsZero() || w.revision(2).Revision != 0 || w.revision(61).App.ToProcess != "bad59" {
 			t.Errorf("%d revisions are kept", n)
 		}
 	})

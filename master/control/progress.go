@@ -17,34 +17,26 @@ func (c *Controller) rollout(name string, s *Status, now time.Time) *state.Rollo
 		return nil
 	}
 	p, view := c.past[name], &state.Rollout{}
-	if p != nil && (p.last == nil || p.seen.app != app.ETag) {
-		p = nil // of the documents before the last edit
+	if p.Past != nil && (p.Last == nil || p.seen.app != app.ETag) {
+		p.Past = nil // of the documents before the last edit
 	}
 	switch r := c.plan.Rollouts[name]; {
 	case r != nil && r.Old+r.New > 0:
 		view.Old, view.New, view.Healthy, view.Since = r.Old, r.New, r.Available, r.Since
 		explain(view, r, scheduler.PolicyOf(choreo.Value), now)
-	case p != nil && !p.last.GoodAt.IsZero() && s.Placed > 0:
-		view.State, view.New, view.Since = state.RolloutDone, s.Placed, p.last.At
+	case p.Past != nil && !p.Last.GoodAt.IsZero() && s.Placed > 0:
+		view.State, view.New, view.Since = state.RolloutDone, s.Placed, p.Last.At
 		view.Healthy = max(0, min(s.Placed, s.Running-s.Unhealthy+s.Completed))
 	default:
 		return nil
 	}
-	if p != nil {
-		view.Revision = p.last.Revision
-		if failure := p.failure(); failure != nil && view.State != state.RolloutStalled {
+	if p.Past != nil {
+		view.Revision = p.Last.Revision
+		if failure := p.Failure(); failure != nil && view.State != state.RolloutStalled {
 			view.State, view.Instance, view.Reason = state.RolloutReverted, failure.Instance, failure.Reason
 		}
 	}
 	return view
-}
-
-// failure gives why a revision was given up for the newest one, or why the newest one is being given up.
-func (p *past) failure() *state.RevisionFailure {
-	if p.last.Failed != nil {
-		return p.last.Failed
-	}
-	return p.undone
 }
 
 // explain says how a rollout stands, and what it waits for.

@@ -3,83 +3,18 @@ package control
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
 
+	"stathub/master/history"
 	"stathub/state"
 )
 
-// Past is a revision of an app as the API shows it.
-type Past struct {
-	state.Revision
-	Changes []state.Change `json:"changes"`        // from the revision before it that can be read; empty for the first
-	Error   string         `json:"error,omitzero"` // why it cannot be read; then it is nothing but its number
-}
-
 // History gives the revisions of an app, newest first. Those that somebody deletes meanwhile may be missing.
-func (c *Controller) History(ctx context.Context, name string) ([]Past, error) {
+func (c *Controller) History(ctx context.Context, name string) ([]history.Entry, error) {
 	if c.App(name).ETag == "" {
 		return nil, missing(state.KindApp, name)
 	}
 	c.AwaitPlan(ctx) // it writes what was just changed
-	numbers, err := c.revisions(ctx, state.HistoryPrefix(name))
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Past, len(numbers[name]))
-	var mu sync.Mutex
-	var lost error
-	gone := map[int64]bool{}
-	each(numbers[name], func(n int64) {
-		i, _ := slices.BinarySearch(numbers[name], n)
-		r, _, err := c.revision(ctx, name, n)
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err == nil:
-			all[i].Revision = *r
-		case state.CodeOf(err) == state.NotFound:
-			gone[n] = true
-		case unreachable(err):
-			lost = err
-		default:
-			all[i].Revision.Revision, all[i].Error = n, err.Error()
-		}
-	})
-	if lost != nil {
-		return nil, lost
-	}
-	all = slices.DeleteFunc(all, func(p Past) bool { return p.Revision.Revision == 0 })
-	compare(all)
-	slices.Reverse(all)
-	return all, nil
-}
-
-// compare says of revisions, oldest first, what each changed.
-func compare(all []Past) {
-	var before *state.Revision
-	for i := range all {
-		p := &all[i]
-		p.Changes = []state.Change{}
-		if p.Error != "" {
-			continue
-		}
-		if before != nil {
-			if changes, err := state.Changes(content(before), content(&p.Revision)); err == nil {
-				p.Changes = changes
-			}
-		}
-		before = &p.Revision
-	}
-}
-
-// content is what a revision is of, as JSON: /app and /choreo.
-func content(r *state.Revision) []byte {
-	bare := newRevision(&r.App, r.Choreo)
-	return state.Encode(&struct {
-		App    *state.App    `json:"app"`
-		Choreo *state.Choreo `json:"choreo,omitzero"`
-	}{&bare.App, bare.Choreo})
+	return c.history.Revisions(ctx, name)
 }
 
 // Rollback makes an app what it was in a revision: its app document, but for whether it is started, and of its
@@ -91,15 +26,15 @@ func (c *Controller) Rollback(ctx context.Context, name string, n int64, cond st
 		return doc, 0, missing(state.KindApp, name)
 	}
 	if n == 0 {
-		if n, err = c.usual(ctx, name); err != nil {
+		if n, err = c.earlier(ctx, name); err != nil {
 			return doc, 0, err
 		}
 	}
-	old, _, err := c.revision(ctx, name, n)
+	old, err := c.history.Read(ctx, name, n)
 	switch {
 	case state.CodeOf(err) == state.NotFound:
 		return doc, 0, state.Errorf(state.NotFound, "", "app %q has no revision %d: GET /v1/app/%s/history lists them", name, n, name)
-	case err != nil && !unreachable(err):
+	case err != nil && !history.Unreachable(err):
 		return doc, 0, state.Errorf(state.Nonsense, state.HistoryKey(name, n), "revision %d cannot be read, so it cannot be put back: %w", n, err)
 	case err != nil:
 		return doc, 0, err
@@ -132,26 +67,19 @@ func (c *Controller) Rollback(ctx context.Context, name string, n int64, cond st
 	return doc, n, nil
 }
 
-// usual gives the revision that a rollback without a number goes to.
-func (c *Controller) usual(ctx context.Context, name string) (int64, error) {
+// earlier gives the revision that a rollback without a number goes to.
+func (c *Controller) earlier(ctx context.Context, name string) (int64, error) {
 	all, err := c.History(ctx, name)
 	if err != nil {
 		return 0, err
 	}
-	app, choreo := c.App(name), c.Choreo(name)
-	last := int64(0)
-	for i := range all {
-		p := &all[i]
-		switch {
-		case p.Error != "", app.Err == nil && choreo.Err == nil && sameRevision(&p.Revision, newRevision(app.Value, choreo.Value)):
-		case !p.GoodAt.IsZero():
-			return p.Revision.Revision, nil
-		case last == 0 && p.Failed == nil:
-			last = p.Revision.Revision
-		}
+	var now *state.Revision
+	if app, choreo := c.App(name), c.Choreo(name); app.Err == nil && choreo.Err == nil {
+		now = history.New(app.Value, choreo.Value)
 	}
-	if last == 0 {
+	n := history.Earlier(all, now)
+	if n == 0 {
 		return 0, state.Errorf(state.Nonsense, "", "app %q has no earlier revision to go back to", name)
 	}
-	return last, nil
+	return n, nil
 }

@@ -13,8 +13,8 @@ import (
 func (c *Controller) revisionsNow() map[string]scheduler.Revision {
 	all := make(map[string]scheduler.Revision, len(c.past))
 	for name, p := range c.past {
-		if p.last != nil && p.seen == (revisionOf{c.apps.docs[name].ETag, c.choreos.docs[name].ETag}) {
-			all[name] = scheduler.Revision{Good: !p.last.GoodAt.IsZero(), Proven: p.proven}
+		if p.Last != nil && p.seen == (revisionOf{c.apps.docs[name].ETag, c.choreos.docs[name].ETag}) {
+			all[name] = scheduler.Revision{Good: !p.Last.GoodAt.IsZero(), Proven: p.Proven}
 		}
 	}
 	return all
@@ -58,7 +58,7 @@ func (c *Controller) conclude(ctx context.Context, in scheduler.Input, plan sche
 		c.mu.RLock()
 		p, etag := c.past[name], c.apps.docs[name].ETag
 		c.mu.RUnlock()
-		if p.last == nil || p.seen.app != etag {
+		if p.Last == nil || p.seen.app != etag {
 			continue // it was edited meanwhile
 		}
 		r := plan.Rollouts[name]
@@ -67,11 +67,11 @@ func (c *Controller) conclude(ctx context.Context, in scheduler.Input, plan sche
 		case r != nil && r.Complete && !revision.Good:
 			err = c.amend(ctx, name, p, func(r *state.Revision) { r.GoodAt, r.Failed = in.Now, nil })
 			if err == nil {
-				c.event(RolloutDone, state.Event{App: name, Message: fmt.Sprintf("revision %d of app %s is good: all its instances run it", p.last.Revision, name)})
+				c.event(RolloutDone, state.Event{App: name, Message: fmt.Sprintf("revision %d of app %s is good: all its instances run it", p.Last.Revision, name)})
 				c.replan()
 			}
 		case revision.Proven || !scheduler.PolicyOf(in.Choreos[name]).AutoRevert:
-		case p.last.Failed != nil, r != nil && r.Failed:
+		case p.Last.Failed != nil, r != nil && r.Failed:
 			err = c.revert(ctx, in, p, r)
 		}
 		if err != nil {
@@ -83,17 +83,17 @@ func (c *Controller) conclude(ctx context.Context, in scheduler.Input, plan sche
 
 // revert puts the last good revision of an app back. The mark on the revision that failed comes first: a master that ends
 // in between is followed by one that goes on from there. An edit that somebody made meanwhile wins.
-func (c *Controller) revert(ctx context.Context, in scheduler.Input, p *past, r *scheduler.Rollout) error {
-	app := in.Apps[p.last.App.Name]
-	good := c.lastGood(ctx, app.Name, p)
+func (c *Controller) revert(ctx context.Context, in scheduler.Input, p past, r *scheduler.Rollout) error {
+	app := in.Apps[p.Last.App.Name]
+	good := c.history.LastGood(ctx, p.Past)
 	if good == 0 {
 		return nil
 	}
-	old, _, err := c.revision(ctx, app.Name, good)
+	old, err := c.history.Read(ctx, app.Name, good)
 	if err != nil {
 		return err
 	}
-	if p.last.Failed == nil {
+	if p.Last.Failed == nil {
 		failure := state.RevisionFailure{At: in.Now, Instance: r.Wait.Instance, Reason: r.Wait.Reason}
 		if err := c.amend(ctx, app.Name, p, func(r *state.Revision) { r.Failed = &failure }); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (c *Controller) revert(ctx context.Context, in scheduler.Input, p *past, r 
 	c.written(state.KindApp, app.Name)
 	failure := c.failure(app.Name)
 	c.event(RolloutReverted, state.Event{App: app.Name, Instance: failure.Instance, Message: fmt.Sprintf(
-		"revision %d of app %s failed and revision %d is put back: %s: %s", p.last.Revision, app.Name, good, failure.Instance, failure.Reason)})
+		"revision %d of app %s failed and revision %d is put back: %s: %s", p.Last.Revision, app.Name, good, failure.Instance, failure.Reason)})
 	c.replan()
 	return nil
 }
@@ -117,8 +117,8 @@ func (c *Controller) revert(ctx context.Context, in scheduler.Input, p *past, r 
 func (c *Controller) failure(app string) state.RevisionFailure {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if p := c.past[app]; p != nil && p.last != nil && p.last.Failed != nil {
-		return *p.last.Failed
+	if p := c.past[app]; p.Past != nil && p.Last != nil && p.Last.Failed != nil {
+		return *p.Last.Failed
 	}
 	return state.RevisionFailure{}
 }
