@@ -170,7 +170,8 @@ func TestHistoryKey(t *testing.T) {
 		t.Error(app, n, ok)
 	}
 	for _, key := range []string{"history/web/0.json", "history/web/-1.json", "history/web/01.json", "history/web/+1.json", "history/web/x.json",
-		"history/web/1.json~", "history/.x/1.json", "history/web/a/1.json", "history/1.json", "apps/web/1.json", "history/web/99999999999999999999.json"} {
+		"history/web/1.json~", "history/.x/1.json", "history/web/a/1.json", "history/1.json", "apps/web/1.json", "history/web/99999999999999999999.json",
+		"history/web/9223372036854775807.json", "history/web/9007199254740992.json"} {
 		if app, n, ok := ParseHistoryKey(key); ok {
 			t.Errorf("%s is revision %d of %s", key, n, app)
 		}

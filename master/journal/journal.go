@@ -48,6 +48,10 @@ const (
 	chunk       = 1024     // documents that are fetched and indexed together
 	chunkBytes  = 16 << 20 // of them; one is taken however large it is
 	maxBytes    = 64 << 20 // of the JSON of the events that are kept
+
+	// What our writers never reach. One document must not push all others out, nor one text fill the memory with its words.
+	maxPerDocument = 20_000   // events
+	maxLine        = 64 << 10 // bytes of one
 )
 
 // Journal holds the newest events of a bucket. Make it with New; Run runs it once. Search and Count are safe for

@@ -187,6 +187,56 @@ func (w *world) text(key string) string {
 	return string(data)
 }
 
+// One document, of whatever writer, leaves room for the events of others, also when it says to be from far in the future.
+func TestDocumentOfTooMuch(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		now := time.Now()
+		var lines strings.Builder
+		fmt.Fprintf(&lines, `{"id":"long","kind":"k","message":"%s"}`+"\n", strings.Repeat("a ", maxLine/2))
+		for i := range maxPerDocument + 500 {
+			fmt.Fprintf(&lines, `{"id":"many-%d","kind":"k"}`+"\n", i)
+		}
+		w.put("events/2099-01-01/odd/7ZZZZZZZZZZZZZZZZZZZZZZZZZ.jsonl", lines.String())
+		w.batch("n1", now, 2)
+		defer w.run(Options{Max: maxPerDocument + 100})()
+		w.pass(time.Second)
+		w.batch("n2", now, 1)
+		w.pass(time.Minute)
+		for _, what := range []string{"event-1.", "event-2.", "event-3."} {
+			if w.found(what) == "" {
+				t.Errorf("%s is not found", what)
+			}
+		}
+		if c, err := w.j.Count(t.Context(), "*", nil); err != nil || c.Count != maxPerDocument+3 {
+			t.Errorf("%d events are kept, %v", c.Count, err)
+		}
+		w.want("a a a", "")
+	})
+}
+
+// While documents are read for the first time, an answer says that there is more.
+func TestStillReading(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.batch("n1", time.Now(), 1)
+		w.store.Fail(func(op, _ string) error {
+			if op == "get" {
+				time.Sleep(5 * time.Second)
+			}
+			return nil
+		})
+		defer w.run(Options{})()
+		w.pass(time.Second)
+		if got := w.warnings(); !strings.Contains(got, "still being read") {
+			t.Errorf("warnings: %s", got)
+		}
+		w.pass(10 * time.Second)
+		w.want("*", "1")
+		if got := w.warnings(); got != "" {
+			t.Errorf("warnings: %s", got)
+		}
+	})
+}
+
 // Listing costs money where the bucket is one: ten requests a minute for looks, and ten for sweeps, are the most.
 func TestRequests(t *testing.T) {
 	for _, tt := range []struct{ documents, most int }{{0, 7}, {500, 7}, {30_000, 20}} {

@@ -39,7 +39,7 @@ func (j *Journal) sweep(ctx context.Context, now time.Time) error {
 	j.plan.found(fresh)
 	j.plan.listed(now, time.Now(), keys, true)
 	j.mu.Lock()
-	j.swept = true
+	j.swept, j.waiting = true, len(fresh)
 	j.mu.Unlock()
 	var gone []string
 	for key := range j.batches {
@@ -146,15 +146,19 @@ func (j *Journal) read(ctx context.Context, r ref) (fetched, error) {
 	}
 	bad := 0
 	for line := range bytes.Lines(data) {
+		if len(line) > maxLine {
+			bad++
+			continue
+		}
 		e, err := state.Decode[state.Event](r.key, line)
-		if err != nil || e.ID == "" {
+		if err != nil || e.ID == "" || len(f.events) >= maxPerDocument {
 			bad++
 			continue
 		}
 		f.events, f.bytes = append(f.events, e), append(f.bytes, len(line))
 	}
 	if bad > 0 {
-		j.opts.Log.Warn("lines of a document of events cannot be read and are left out", "key", r.key, "lines", bad)
+		j.opts.Log.Warn("lines of a document of events cannot be read, or are too much, and are left out", "key", r.key, "lines", bad)
 	}
 	return f, nil
 }
