@@ -52,6 +52,7 @@ const (
 	// What our writers never reach. One document must not push all others out, nor one text fill the memory with its words.
 	maxPerDocument = 20_000   // events
 	maxLine        = 64 << 10 // bytes of one
+	maxCount       = 1 << 30  // events that one stands for: their sum must hold
 )
 
 // Journal holds the newest events of a bucket. Make it with New; Run runs it once. Search and Count are safe for

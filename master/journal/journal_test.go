@@ -326,6 +326,15 @@ func TestKinds(t *testing.T) {
 	if c, err := j.Count(t.Context(), "", []string{"app.scaled", "instance.*"}); err != nil || c.Count != 2 || c.Sum != 5 {
 		t.Errorf("count %+v, %v", c, err)
 	}
+	for i := range 3 {
+		e := &state.Event{ID: fmt.Sprint("absurd ", i), Kind: "absurd", Count: 1 << 62}
+		if err := j.take([]fetched{{ref{id: e.ID, key: e.ID}, []*state.Event{e}, []int{100}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := j.Count(t.Context(), "kind:absurd", nil); err != nil || c.Count != 3 || c.Sum != 3*maxCount {
+		t.Errorf("count %+v, %v", c, err)
+	}
 	if _, err := j.Search(t.Context(), "a AND (", []string{"x"}, 0, 10); state.CodeOf(err) != state.Invalid || !strings.Contains(err.Error(), "column 8") {
 		t.Errorf("a bad query: %v", err)
 	}

@@ -55,7 +55,7 @@ func (j *Journal) Count(ctx context.Context, text string, kinds []string) (Count
 	p, err := j.Search(ctx, text, kinds, 0, j.opts.Max)
 	c := Count{Count: p.Total, Warnings: p.Warnings}
 	for _, e := range p.Rows {
-		c.Sum += max(1, e.Count)
+		c.Sum += min(max(1, e.Count), maxCount)
 	}
 	return c, err
 }

@@ -156,6 +156,7 @@ func TestBadRegexps(t *testing.T) {
 		"too complex":          {`/(a|b)*a(a|b){15}/`, 1, "too complex", ""},
 		"too complex a word":   {`*a` + strings.Repeat("?", 20), 1, "too complex", ""},
 		"too large":            {`/\p{L}{300}/`, 1, "too complex", ""},
+		"too many fuzzy words": {strings.Repeat("servr~2 ", 101), 801, "too many patterns and fuzzy words", ""},
 		"too much together":    {strings.Repeat(`/.*a.{5}/ `, 40), 41, "too complex", ""},
 	}.run(t)
 }

@@ -77,6 +77,9 @@ func (p *parser) word(at scope, t token) (Query, *Error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := p.chargeFuzzy(t); err != nil {
+			return nil, err
+		}
 		q = &Fuzzy{Field: at.field, Text: t.text, Edits: edits}
 	case len(t.wild) > 0:
 		w, err := p.wildcard(at, t)

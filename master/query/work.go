@@ -26,6 +26,17 @@ func (p *parser) charge(t token, re *syntax.Regexp) *Error {
 	return nil
 }
 
+// fuzzyWork is what a fuzzy word adds to the work of the query. It becomes no automaton: it is compared with each value and
+// word there is, which a query can have done a hundred times.
+const fuzzyWork = maxWork / 100
+
+func (p *parser) chargeFuzzy(t token) *Error {
+	if p.work += fuzzyWork; p.work > maxWork {
+		return fail(t.from, "there are too many patterns and fuzzy words", "fewer of them in one query")
+	}
+	return nil
+}
+
 // determiniser walks through the states of the deterministic automaton of a program, as the index would make it, until the
 // work is done or too much.
 type determiniser struct {

@@ -49,6 +49,7 @@ const (
 const (
 	maxSuggestions = 20
 	maxWords       = 6
+	maxValue       = 256 // bytes: a longer one is no help in an input box, and may be a megabyte
 )
 
 // At gives suggestions for a position of a query, in characters from 0; one outside the text is taken as its nearest end.
@@ -147,6 +148,9 @@ func (b *Box) valuesOf(p query.Place, limit int) []Suggestion {
 func suggestions(values []index.Value, field string) []Suggestion {
 	var all []Suggestion
 	for _, v := range values {
+		if len(v.Text) > maxValue {
+			continue
+		}
 		hint := fmt.Sprintf("in %d", v.Docs)
 		if field != "" {
 			hint = field + ", " + hint

@@ -22,7 +22,8 @@ var fields = []index.Field{
 }
 
 var values = map[string][]string{
-	"tags":        {"ssd", "zone:a", "华东", "and", "or", "to", `say "hi"`, "a b", "(x", "-x", "<5", "/a/", "*", "a*", `\`, "：", "~1"},
+	"tags": {"ssd", "zone:a", "华东", "and", "or", "to", `say "hi"`, "a b", "(x", "-x", "<5", "/a/", "*", "a*", `\`, "：", "~1",
+		strings.Repeat("long ", 60)},
 	"hostname":    {"web-1", "web-2"},
 	"os.cpus":     {"8", "16", "-1", "1e9"},
 	"envs.my var": {"1"},
@@ -54,6 +55,7 @@ func TestAt(t *testing.T) {
 		{"tags:|", 5, 5, `[ssd "zone:a" 华东]`},
 		{"tags:s|", 5, 6, `[ssd "say \"hi\""]`},
 		{`tags:"zo|"`, 5, 9, `["zone:a"]`},
+		{"tags:long|", 5, 9, "[]"},
 		{"hostname:web|", 9, 12, "[web-1 web-2]"},
 		{"we|", 0, 2, "[web-1 web-2]"},
 		{"os.cpus:>|", 9, 9, "[8 16]"},
