@@ -23,6 +23,9 @@ func cluster(mind *control.Controller, bucket string) web.Cluster {
 			}
 			app.Reasons = append(app.Reasons, message)
 		}
+		if r := s.Rollout; r != nil && r.State != state.RolloutDone {
+			app.Rollout = r
+		}
 		c.Apps = append(c.Apps, app)
 	}
 	return c

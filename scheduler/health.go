@@ -132,6 +132,9 @@ func complaint(inst *state.Instance, w Wait) Wait {
 		w.n = badWaiting
 	case state.Running:
 		w.n, w.Reason = badNotYet, "running: no health check has passed yet"
+		if inst.Restarts > 0 && inst.LastExit != nil { // a process of before the change is not what is wrong
+			w.Reason += "; the process before it: " + words(exitWords(inst.LastExit))
+		}
 		return w
 	default:
 		w.n = badSoon
@@ -142,10 +145,13 @@ func complaint(inst *state.Instance, w Wait) Wait {
 	}
 	w.Reason = string(inst.State)
 	if what != "" {
-		w.Reason += ": " + strings.ToValidUTF8(what, "\uFFFD")
+		w.Reason += ": " + words(what)
 	}
 	return w
 }
+
+// words is a text of an agent's that documents can hold.
+func words(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func exitWords(e *state.Exit) string {
 	switch {

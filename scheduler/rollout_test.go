@@ -98,6 +98,12 @@ func TestHealthChecksGate(t *testing.T) {
 	if got := f.state("web"); !strings.Contains(got, "n1/web.0: running: no health check has passed yet") {
 		t.Error(got)
 	}
+	report := f.Reports["n1"].Instances
+	report[0].Restarts, report[0].LastExit = 1, &state.Exit{Code: 7}
+	var w Wait
+	if w = complaint(&report[0], w); w.Reason != "running: no health check has passed yet; the process before it: exit code 7" {
+		t.Error(w.Reason)
+	}
 	f.ticks(10)
 	f.wantVersions("n1: sick v1, n2: v1 v1")
 	if got := f.state("web"); !strings.Contains(got, "n1/web.0: unhealthy") {

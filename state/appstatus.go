@@ -33,6 +33,9 @@ type Rollout struct {
 	Reason   string       `json:"reason,omitzero"`   // why it waits, or why it was given up
 }
 
+// Instances is how many it concerns.
+func (r *Rollout) Instances() int { return r.Old + r.New }
+
 // RolloutState sums up a Rollout.
 type RolloutState string
 

@@ -47,8 +47,9 @@ type App struct {
 	Name            string
 	State           string
 	Wanted, Running int
-	Reasons         []string // why it is not as it should be
-	Started         bool     // as an agent's page needs it
+	Reasons         []string       // why it is not as it should be
+	Rollout         *state.Rollout // of its last change, on the master's page; nil: nothing to say
+	Started         bool           // as an agent's page needs it
 }
 
 // Fewer and More are the numbers of processes that a click away are.

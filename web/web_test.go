@@ -15,7 +15,8 @@ import (
 func view() Cluster {
 	return Cluster{
 		Bucket: "file:///b", Problem: "<script>gone", Frozen: "4 of 4 <nodes>",
-		Apps: []App{{Name: "web", State: "degraded", Wanted: 3, Running: 1, Reasons: []string{"2 nodes lack <memory>"}}},
+		Apps: []App{{Name: "web", State: "degraded", Wanted: 3, Running: 1, Reasons: []string{"2 nodes lack <memory>"},
+			Rollout: &state.Rollout{State: state.RolloutStalled, Old: 2, New: 1, Reason: "waits for n1/web.0: <backoff>"}}},
 		Nodes: []state.Node{{ID: "n1", State: state.NodeUp, Tags: []string{"ssd"}, Facts: state.Facts{
 			AgentAddress: "javascript:alert(1)", OS: state.OS{Name: "linux", CPUs: 2}, Memory: state.Memory{Total: 8 << 30}}}},
 		Procs: []state.Proc{{PID: 7, App: "web", Node: "n1", State: state.Running, Ports: []int{8080}, RSS: 5 << 20, StartTime: time.Now().Add(-90 * time.Second)}},
@@ -36,7 +37,7 @@ func get(t *testing.T, path, accept string) string {
 
 func TestMasterPage(t *testing.T) {
 	body := get(t, "/", "")
-	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "&lt;script&gt;gone", "suspects itself", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
+	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}

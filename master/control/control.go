@@ -123,7 +123,7 @@ func New(opts Options) *Controller {
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
 		said:    said{log: opts.Log, now: map[string]string{}},
-		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout}),
+		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout, Step: step}),
 		history: history.Store{Bucket: opts.Store, CallTimeout: callTimeout, ListTimeout: listTimeout},
 		locks:   locks{seed: maphash.MakeSeed()},
 		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),

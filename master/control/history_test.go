@@ -96,6 +96,7 @@ func TestRollback(t *testing.T) {
 		w.until("v2 is back", func() bool {
 			return w.revisions() == "1 v1 good, 2 v2 good, 3 bad, 4 v2 good" && w.versions() == "v2:5"
 		})
+		wantEvents(t, w.events(), "app.rolled-back  web: app web is put back to revision 2")
 		if _, n, err = w.c.Rollback(ctx, "web", 0, state.Condition{}); n != 1 || err != nil {
 			t.Errorf("once more: %d, %v", n, err)
 		}

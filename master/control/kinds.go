@@ -17,14 +17,15 @@ const (
 	ScheduleFrozen   = "schedule.frozen"   // so many nodes fell silent together that nothing is moved off them (law 7)
 	ScheduleUnfrozen = "schedule.unfrozen" // that is over
 
-	AppCreated   = "app.created"
-	AppChanged   = "app.changed"
-	AppDeleted   = "app.deleted" // asked for; its document goes once no manifest lists it
-	AppStarted   = "app.started"
-	AppStopped   = "app.stopped"
-	AppRestarted = "app.restarted"
-	AppScaled    = "app.scaled"
-	AppChoreo    = "app.choreo" // where it is to run, or how, was changed
+	AppCreated    = "app.created"
+	AppChanged    = "app.changed"
+	AppRolledBack = "app.rolled-back" // which revision somebody put back; what that changes is told besides
+	AppDeleted    = "app.deleted"     // asked for; its document goes once no manifest lists it
+	AppStarted    = "app.started"
+	AppStopped    = "app.stopped"
+	AppRestarted  = "app.restarted"
+	AppScaled     = "app.scaled"
+	AppChoreo     = "app.choreo" // where it is to run, or how, was changed
 
 	AppPlaced  = "app.placed"  // instances are to run on nodes
 	AppMoved   = "app.moved"   // instances are to run on other nodes than before
@@ -40,6 +41,18 @@ const (
 	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
 	DocumentReadable   = "document.readable"   // it can be read again
 )
+
+// step reports whether a kind is of what people do, or of what follows from it: each is told, also of somebody who tries
+// ten versions of an app in a minute.
+func step(kind string) bool {
+	switch kind {
+	case AppCreated, AppChanged, AppRolledBack, AppDeleted, AppStarted, AppStopped, AppRestarted, AppScaled, AppChoreo,
+		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased:
+		return true
+	default:
+		return false
+	}
+}
 
 // bad reports whether a kind is one that somebody should look at.
 func bad(kind string) bool {

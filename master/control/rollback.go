@@ -50,8 +50,12 @@ func (c *Controller) Rollback(ctx context.Context, name string, n int64, cond st
 		next.Deleted = false
 		return &next, nil
 	})
-	if err != nil || old.Choreo == nil {
+	if err != nil {
 		return doc, n, err
+	}
+	c.event(AppRolledBack, state.Event{App: name, Message: fmt.Sprintf("app %s is put back to revision %d", name, n)})
+	if old.Choreo == nil {
+		return doc, n, nil
 	}
 	_, err = edit(ctx, c, c.choreos, name, state.Condition{}, func(now Doc[state.Choreo]) (*state.Choreo, error) {
 		next := *old.Choreo

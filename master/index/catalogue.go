@@ -162,13 +162,11 @@ func (p part) countValues(at *path, prefix string, counts map[string]int) {
 	}
 }
 
-// warnings names the fields of a query that no document has and that are not known.
+// warnings names the fields of a query that no document has and that are not known, and words that look like operators.
 func (x *Index) warnings(s *snapshot, q query.Query) []string {
 	named := query.Fields(q)
-	if len(named) == 0 {
-		return nil
-	}
-	var warnings, names []string
+	warnings := slips(q)
+	var names []string
 	for _, f := range named {
 		if slices.ContainsFunc(x.known, func(k Field) bool { return k.Path == f }) || s.hasPath(f) {
 			continue
@@ -179,10 +177,48 @@ func (x *Index) warnings(s *snapshot, q query.Query) []string {
 		w := fmt.Sprintf("unknown field %q", f)
 		if n := state.Nearest(f, names); n != "" {
 			w += fmt.Sprintf(": did you mean %q?", n)
+		} else if i := slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, "."+f) }); i >= 0 {
+			w += fmt.Sprintf(": did you mean %q?", names[i])
 		}
 		warnings = append(warnings, w)
 	}
 	return warnings
+}
+
+// slips names the words beside others that look like operators of another language, and are none here: the query is right,
+// but hardly what was meant.
+func slips(q query.Query) (said []string) {
+	query.Walk(q, func(q query.Query) {
+		b, ok := q.(*query.Bool)
+		if !ok || len(b.Clauses) < 2 {
+			return
+		}
+		for _, c := range b.Clauses {
+			t, ok := c.Query.(*query.Term)
+			if !ok || t.Field != "" || t.Quoted {
+				continue
+			}
+			if op := operator(t.Text); op != "" {
+				said = append(said, fmt.Sprintf("%q is a word here, not an operator: did you mean %s?", t.Text, op))
+			}
+		}
+	})
+	slices.Sort(said)
+	return slices.Compact(said)
+}
+
+// operator is what a word is elsewhere; empty: none.
+func operator(word string) string {
+	switch strings.ToLower(word) {
+	case "and", "&":
+		return "AND"
+	case "or", "|":
+		return "OR"
+	case "not":
+		return "NOT"
+	default:
+		return ""
+	}
 }
 
 // hasPath reports whether some document has a value there.

@@ -30,6 +30,10 @@ type Options struct {
 	Deadline time.Duration  // of each request to the store; default 30 s
 	Jitter   func() float64 // 0 to 1, spreads writes of many writers; default random
 
+	// Step reports whether events of a kind are steps, such as edits that people make: none stands for another, so many more
+	// of them are told before they are summed up. Default: none is.
+	Step func(kind string) bool
+
 	// Replace writes a file of the spool whole and durably: a reader finds the old or the new content. Needed with Dir.
 	Replace func(path string, data []byte) error
 }
@@ -65,7 +69,7 @@ func New(o Options) *Log {
 		o.Jitter = rand.Float64
 	}
 	return &Log{
-		opts: o, spool: spool{dir: o.Dir, write: o.Replace}, folds: folds{of: map[topic]*fold{}},
+		opts: o, spool: spool{dir: o.Dir, write: o.Replace}, folds: folds{of: map[topic]*fold{}, step: o.Step},
 		added: make(chan struct{}, 1), unspooled: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }

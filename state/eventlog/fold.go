@@ -11,10 +11,12 @@ import (
 )
 
 // foldAfter events of one kind on one subject within foldWindow are told by themselves. The others are counted, and told
-// by one event at the end of the window: an instance that crashes once a second must not fill the bucket.
+// by one event at the end of the window: an instance that crashes once a second must not fill the bucket. Of steps, which
+// are each a thing of its own, it takes foldStepsAfter: only a program that runs wild makes so many.
 const (
-	foldAfter  = 3
-	foldWindow = 5 * time.Minute
+	foldAfter      = 3
+	foldStepsAfter = 50
+	foldWindow     = 5 * time.Minute
 )
 
 // topic is what repeats itself.
@@ -30,8 +32,17 @@ type fold struct {
 
 // folds holds the topics of which something was told of late.
 type folds struct {
-	of  map[topic]*fold
-	due time.Time // when the first window ends; zero: there is none
+	of   map[topic]*fold
+	due  time.Time              // when the first window ends; zero: there is none
+	step func(kind string) bool // nil: no kind is one
+}
+
+// after gives how many events of a kind are told by themselves in a window.
+func (f *folds) after(kind string) int {
+	if f.step != nil && f.step(kind) {
+		return foldStepsAfter
+	}
+	return foldAfter
 }
 
 // tell reports whether an event is told by itself. Else it is counted.
@@ -41,7 +52,7 @@ func (f *folds) tell(e state.Event, now time.Time) bool {
 	if of == nil || of.folded == 0 && !now.Before(of.end()) {
 		of = f.open(t, now, 0)
 	}
-	if of.told < foldAfter {
+	if of.told < f.after(t.kind) {
 		of.told++
 		return true
 	}
@@ -79,7 +90,7 @@ func (f *folds) sums(now time.Time, all bool) []state.Event {
 			delete(f.of, t)
 		default:
 			sums = append(sums, of.sum(now))
-			f.open(t, now, foldAfter)
+			f.open(t, now, f.after(t.kind))
 		}
 	}
 	slices.SortFunc(sums, func(a, b state.Event) int {

@@ -143,6 +143,26 @@ func TestFoldEnds(t *testing.T) {
 	})
 }
 
+// Steps are told one by one, until there are so many that nobody makes them by hand.
+func TestStepsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		l, stop := running(t, store)
+		defer stop()
+		l.folds.step = func(kind string) bool { return kind == "app.changed" }
+		for n := range foldStepsAfter + 10 {
+			if told := l.Add(state.Event{Kind: "app.changed", App: "a", Message: fmt.Sprint(n)}); told != (n < foldStepsAfter) {
+				t.Errorf("step %d told: %v", n, told)
+			}
+		}
+		pass(6 * time.Minute)
+		all, _ := stored(t, store)
+		if last := all[len(all)-1]; len(all) != foldStepsAfter+1 || last.Count != 10 {
+			t.Errorf("%d events, the last %+v", len(all), last)
+		}
+	})
+}
+
 // What a batch that is refused says does not come up again and again.
 func TestForeignDocument(t *testing.T) {
 	store := memstore.New()
