@@ -37,7 +37,7 @@ func get(t *testing.T, path, accept string) string {
 
 func TestMasterPage(t *testing.T) {
 	body := get(t, "/", "")
-	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
+	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, new and healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}

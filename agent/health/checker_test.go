@@ -89,6 +89,17 @@ func TestHTTPStatuses(t *testing.T) {
 	}
 }
 
+// A page for browsers is not quoted: its first line is markup.
+func TestHTTPPageIsNotQuoted(t *testing.T) {
+	port := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(404)
+		fmt.Fprint(w, "\n<!DOCTYPE html>\n<title>gone</title>")
+	})
+	if out := NewChecker(Options{}).Check(t.Context(), probe(HTTP, port)); out.OK || out.Message != "404 Not Found" {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestHTTPRequest(t *testing.T) {
 	got := make(chan *http.Request, 1)
 	port := serve(t, func(_ http.ResponseWriter, r *http.Request) { got <- r })

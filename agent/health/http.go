@@ -34,7 +34,7 @@ func (c *Checker) http(ctx context.Context, p Probe, timeout time.Duration) Outc
 	body, err := readBody(resp.Body)
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 399:
-		if body != "" {
+		if body != "" && !strings.HasPrefix(body, "<") { // a page for browsers says nothing in its first line
 			out.Message += ": " + body
 		}
 	case err != nil:
