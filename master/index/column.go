@@ -155,6 +155,11 @@ func (l *lookup) column(p *path, aspect int) (*column, error) {
 	if c := l.made(prefix); c != nil {
 		return c, nil
 	}
+	l.making.Lock() // searches that come together wait for one of them: all at once would take memory for each
+	defer l.making.Unlock()
+	if c := l.made(prefix); c != nil {
+		return c, nil
+	}
 	c, err := l.newColumn(prefix)
 	if err != nil {
 		return nil, err

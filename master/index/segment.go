@@ -25,6 +25,8 @@ type segment struct {
 	names map[string]*path
 	bleve bleve.Segment
 
+	making sync.Mutex // one column at a time
+
 	mu      sync.Mutex // guards columns
 	columns map[string]*column
 }
