@@ -78,6 +78,7 @@ func TestNodeSearch(t *testing.T) {
 		})
 	}
 	r.want(400, "POST", "/v1/node/_search", "tags:(")
+	r.want(400, "POST", "/v1/node/_search", "tags:\xff")
 	r.want(400, "POST", "/v1/node/_search?size=10001", "*")
 	r.want(400, "POST", "/v1/node/_search?from=-1", "*")
 	r.want(400, "POST", "/v1/node/_search?includeDownNode=7", "*")

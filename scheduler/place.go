@@ -102,11 +102,11 @@ func (p *planner) trimSilent(j *job) {
 	if !j.silent {
 		return
 	}
-	spare := max(0, j.choreo.Scale-j.live)
+	lack := max(0, j.choreo.Scale-j.live)
 	for _, pl := range j.places {
 		if pl.ours() && !pl.host.alive {
-			n := min(pl.n, spare)
-			spare -= n
+			n := min(pl.n, lack)
+			lack -= n
 			pl.set(n)
 		}
 	}

@@ -191,7 +191,7 @@ func (j *job) leaving() []Reason {
 			t = &untold
 		}
 		t.Code = CodeLeaving
-		if t.Nodes++; len(t.Names) < MaxNames {
+		if t.Nodes++; len(t.Names) < state.MaxReasonNames {
 			t.Names = append(t.Names, r.host.id)
 		}
 	}

@@ -84,7 +84,7 @@ type tally struct {
 }
 
 func (t *tally) count(h *host) {
-	if t.nodes++; len(t.names) < MaxNames {
+	if t.nodes++; len(t.names) < state.MaxReasonNames {
 		t.names = append(t.names, h.id)
 	}
 }

@@ -77,11 +77,8 @@ type Reason struct {
 	Code    string   // one of the constants below
 	Message string   // plain English: "3 nodes do not match the query"
 	Nodes   int      // how many nodes it excludes; 0 when the cause is not a node's
-	Names   []string // their ids, in order, the first MaxNames of them
+	Names   []string // their ids, in order, the first state.MaxReasonNames of them
 }
-
-// MaxNames bounds the nodes that a Reason names.
-const MaxNames = state.MaxReasonNames
 
 // The codes of reasons and verdicts.
 const (

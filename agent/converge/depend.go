@@ -83,8 +83,8 @@ func circle(members []string) string {
 	return strings.Join(append(slices.Clone(members), first), " → ")
 }
 
-// gate decides whether apps may start, as far as dependsOn and contact with the bucket are concerned. It looks at each app once, however many
-// instances wait for it.
+// gate decides whether apps may start, as far as dependsOn and contact with the bucket are concerned. It looks at each app
+// once, however many instances wait for it.
 type gate struct {
 	desired  Desired
 	observed Observed

@@ -29,8 +29,8 @@ type Renewal struct {
 const goodStart = 10 * time.Second
 
 // Renew replaces outdated instances one at a time, and the next only after the one before is well: healthy if it has
-// health checks, else up for 10 s. One that does not come up well with what is new ends that: the
-// others stay as they are, until something newer comes or it is well after all. Those that are worst off go first.
+// health checks, else up for 10 s. One that does not come up well with what is new ends that: the others stay as they are,
+// until something newer comes or it is well after all. Those that are worst off go first.
 //
 // An instance that is on its way up or down for whatever reason holds the others up. One that waits for its restart, or
 // has ended, does not, unless it got something new: a start brings what is newest anyway.

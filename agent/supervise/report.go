@@ -153,16 +153,7 @@ func (p *reporter) last(ctx context.Context) {
 	p.write(ctx, p.s.Report(), false)
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+func pause(ctx context.Context, d time.Duration) bool { return pauseOr(ctx, d, nil) }
 
 // write puts the report into the bucket if it tells something new, with whole also of the processes' use of the machine. It
 // is false when it has to be tried again.

@@ -24,8 +24,6 @@ const (
 	callTimeout   = 10 * time.Second
 	listTimeout   = 30 * time.Second
 	uploadTimeout = time.Hour // of an artifact
-
-	debounce = 20 * time.Millisecond // changes come in flocks
 )
 
 // Options say how a Controller works. Store and Index are the caller's to close, after Run has returned.
@@ -39,7 +37,7 @@ type Options struct {
 
 	Poll        time.Duration   // between two looks at the whole bucket; 0: 5 s
 	NodeTimeout time.Duration   // of a node's silence, after which it is down; 0: 35 s
-	Freeze      liveness.Freeze //  when too many nodes are silent to be believed
+	Freeze      liveness.Freeze // when too many nodes are silent to be believed
 
 	RebalanceMoves int // instances a minute that may be moved for balance alone; 0: none
 
@@ -153,163 +151,3 @@ const indexMissing = "the search index"
 
 // office is what this master writes manifests as. There are no leases yet: every master writes in the first term.
 func (c *Controller) office() (writer string, term int64) { return c.opts.Name, 1 }
-
-var kinds = [...]state.Kind{
-	state.KindApp, state.KindChoreo, state.KindNode, state.KindManifest, state.KindReport, state.KindHeartbeat,
-}
-
-// Run is the control loop; it ends with ctx, and returns an error only where Gate refuses the store.
-func (c *Controller) Run(ctx context.Context) error {
-	if err := c.passGate(ctx); err != nil || ctx.Err() != nil {
-		return err
-	}
-	defer c.tellEvents(ctx)()
-	var watchers sync.WaitGroup
-	defer watchers.Wait()
-	watchers.Go(func() { c.keepLists(ctx) })
-	for _, kind := range kinds {
-		if kind == state.KindHeartbeat {
-			continue // they change all the time: the poll is soon enough
-		}
-		hints := c.store.Watch(ctx, kind.Prefix())
-		watchers.Go(func() {
-			for range hints {
-				c.look(kind)
-			}
-		})
-	}
-	ticker := time.NewTicker(c.opts.Poll)
-	defer ticker.Stop()
-	c.lookAtAll()
-	for {
-		c.round(ctx)
-		alarm := c.alarm()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-alarm:
-			c.markDirty()
-		case <-ticker.C:
-			c.lookAtAll()
-		case <-c.poke:
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(debounce):
-			}
-		}
-	}
-}
-
-func (c *Controller) passGate(ctx context.Context) error {
-	for c.opts.Gate != nil {
-		err := c.opts.Gate(ctx)
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if state.CodeOf(err) != state.Unavailable {
-			return err
-		}
-		c.setMissing(bucketMissing, "it is out of reach: "+err.Error())
-		c.said.warn("gate", "the bucket is out of reach; trying again", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(c.opts.Poll):
-		}
-	}
-	c.setMissing(bucketMissing, "")
-	return nil
-}
-
-// look makes the loop read a folder soon.
-func (c *Controller) look(kind state.Kind) {
-	c.mu.Lock()
-	c.due[kind] = true
-	c.mu.Unlock()
-	c.wake()
-}
-
-// lookAtAll marks every folder for the round that follows.
-func (c *Controller) lookAtAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, kind := range kinds {
-		c.due[kind] = true
-	}
-}
-
-// replan makes the loop decide anew soon, from the picture as it is.
-func (c *Controller) replan() {
-	c.mu.Lock()
-	c.dirty = true
-	c.edits++
-	c.mu.Unlock()
-	c.wake()
-}
-
-// planWait bounds AwaitPlan: a large plan, or a bucket that is slow, must not hold up an answer.
-const planWait = 300 * time.Millisecond
-
-// AwaitPlan waits until the plan has taken in the edits that were made so far, so that statuses speak of them. It gives
-// up after a moment; then they follow later.
-func (c *Controller) AwaitPlan(ctx context.Context) {
-	timer := time.NewTimer(planWait)
-	defer timer.Stop()
-	c.mu.RLock()
-	edits := c.edits
-	c.mu.RUnlock()
-	for {
-		c.mu.RLock()
-		done, next := c.planned >= edits, c.replanned
-		c.mu.RUnlock()
-		if done {
-			return
-		}
-		select {
-		case <-next:
-		case <-timer.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (c *Controller) wake() {
-	select {
-	case c.poke <- struct{}{}:
-	default: // it will wake anyhow
-	}
-}
-
-// round is one turn of the loop: look, judge, decide, act.
-func (c *Controller) round(ctx context.Context) {
-	c.refresh(ctx)
-	if ctx.Err() != nil || !c.pictured() {
-		return // a plan from half a picture would take what was not read yet for absent
-	}
-	if c.rounds.Load() == 0 {
-		c.reindex() // searches are not to wait until all records are written
-	}
-	c.keepRecords(ctx)
-	c.reindex()
-	if c.takeDirty() {
-		c.keepHistory(ctx)
-		c.decide(ctx)
-		c.reap(ctx)
-	}
-	c.relist()
-	c.rounds.Add(1)
-}
-
-func (c *Controller) takeDirty() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	was := c.dirty
-	c.dirty = false
-	return was
-}

@@ -27,15 +27,15 @@ type appIndex struct {
 // AppDoc is an app as queries see it: its document, its choreography and its status, as the API shows them.
 type AppDoc struct {
 	appMembers
-	Choreo *state.Choreo `json:"choreo,omitzero"`
-	Status Status        `json:"status"`
+	Choreo *state.Choreo   `json:"choreo,omitzero"`
+	Status state.AppStatus `json:"status"`
 }
 
 // appMembers is an app without its way of being read, which would be taken for that of what it is a part of.
 type appMembers state.App
 
 // newAppDoc makes an AppDoc. Unknown members of the app that have the name of one of its own are left out.
-func newAppDoc(app *state.App, choreo *state.Choreo, status Status) *AppDoc {
+func newAppDoc(app *state.App, choreo *state.Choreo, status state.AppStatus) *AppDoc {
 	doc := &AppDoc{appMembers(*app), choreo, status}
 	var extra map[string]jsontext.Value
 	if len(app.Extra) > 0 && json.Unmarshal(app.Extra, &extra) == nil {

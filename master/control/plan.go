@@ -115,6 +115,34 @@ func (c *Controller) decide(ctx context.Context) {
 	c.conclude(ctx, in, plan)
 }
 
+// planWait bounds AwaitPlan: a large plan, or a bucket that is slow, must not hold up an answer.
+const planWait = 300 * time.Millisecond
+
+// AwaitPlan waits until the plan has taken in the edits that were made so far, so that statuses speak of them. It gives
+// up after a moment; then they follow later.
+func (c *Controller) AwaitPlan(ctx context.Context) {
+	timer := time.NewTimer(planWait)
+	defer timer.Stop()
+	c.mu.RLock()
+	edits := c.edits
+	c.mu.RUnlock()
+	for {
+		c.mu.RLock()
+		done, next := c.planned >= edits, c.replanned
+		c.mu.RUnlock()
+		if done {
+			return
+		}
+		select {
+		case <-next:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // tellNotes tells what the plan before did not say.
 func (c *Controller) tellNotes(notes []scheduler.Note) {
 	now := make(map[scheduler.Note]bool, len(notes))

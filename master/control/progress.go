@@ -11,7 +11,7 @@ import (
 )
 
 // rollout gives how far the last change of an app is; nil where there is nothing to say. The caller holds mu.
-func (c *Controller) rollout(name string, s *Status, now time.Time) *state.Rollout {
+func (c *Controller) rollout(name string, s *state.AppStatus, now time.Time) *state.Rollout {
 	app, choreo := c.apps.docs[name], c.choreos.docs[name]
 	if app.Value == nil || app.Value.Deleted || !app.Value.Start || choreo.Value != nil && choreo.Value.Schedule != nil {
 		return nil

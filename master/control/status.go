@@ -10,26 +10,20 @@ import (
 	"stathub/state"
 )
 
-// Status is how an app is doing.
-type Status = state.AppStatus
-
-// Reason is why an app is not as it should be.
-type Reason = state.AppReason
-
 // Status gives how an app is doing.
-func (c *Controller) Status(name string) Status { return c.Statuses(name)[name] }
+func (c *Controller) Status(name string) state.AppStatus { return c.Statuses(name)[name] }
 
 // Statuses gives how apps are doing: of all when none is named.
-func (c *Controller) Statuses(names ...string) map[string]Status {
+func (c *Controller) Statuses(names ...string) map[string]state.AppStatus {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(c.apps.docs))
 	}
-	all := make(map[string]Status, len(names))
+	all := make(map[string]state.AppStatus, len(names))
 	for _, name := range names {
 		planned := c.plan.Apps[name]
-		all[name] = Status{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons)}
+		all[name] = state.AppStatus{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons)}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.reports.docs)) {
 		doc := c.reports.docs[id]
@@ -51,28 +45,28 @@ func (c *Controller) Statuses(names ...string) map[string]Status {
 	silent, now := c.liveness.Frozen(), time.Now()
 	for name, s := range all {
 		if silent != "" && s.Running < s.Placed && s.Unknown > 0 && !frozen(&s) {
-			s.Reasons = append(s.Reasons, Reason{Code: scheduler.CodeFrozen, Message: silent})
+			s.Reasons = append(s.Reasons, state.AppReason{Code: scheduler.CodeFrozen, Message: silent})
 		}
 		s.Rollout = c.rollout(name, &s, now)
 		s.State = sum(&s, c.apps.docs[name])
 		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
-			s.Reasons = []Reason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}
+			s.Reasons = []state.AppReason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}
 		}
 		all[name] = s
 	}
 	return all
 }
 
-func reasons(planned []scheduler.Reason) []Reason {
-	all := make([]Reason, 0, len(planned))
+func reasons(planned []scheduler.Reason) []state.AppReason {
+	all := make([]state.AppReason, 0, len(planned))
 	for _, r := range planned {
-		all = append(all, Reason{Code: r.Code, Message: strings.ToValidUTF8(r.Message, "\uFFFD"), Nodes: r.Nodes, Names: r.Names})
+		all = append(all, state.AppReason{Code: r.Code, Message: strings.ToValidUTF8(r.Message, "\uFFFD"), Nodes: r.Nodes, Names: r.Names})
 	}
 	return all
 }
 
 // sum gives the state of an app whose counts and reasons are complete.
-func sum(s *Status, doc Doc[state.App]) state.AppState {
+func sum(s *state.AppStatus, doc Doc[state.App]) state.AppState {
 	switch {
 	case doc.Err != nil:
 		return state.AppBroken
@@ -85,6 +79,6 @@ func sum(s *Status, doc Doc[state.App]) state.AppState {
 	}
 }
 
-func frozen(s *Status) bool {
-	return slices.ContainsFunc(s.Reasons, func(r Reason) bool { return r.Code == scheduler.CodeFrozen })
+func frozen(s *state.AppStatus) bool {
+	return slices.ContainsFunc(s.Reasons, func(r state.AppReason) bool { return r.Code == scheduler.CodeFrozen })
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // appView is an app as the API shows it: the document and its status.
-func appView(name string, doc control.Doc[state.App], status control.Status) any {
+func appView(name string, doc control.Doc[state.App], status state.AppStatus) any {
 	if doc.Value == nil {
 		return struct {
 			Name   string         `json:"name"`
-			Status control.Status `json:"status"`
+			Status state.AppStatus `json:"status"`
 		}{name, status}
 	}
 	view := *doc.Value

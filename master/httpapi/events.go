@@ -11,11 +11,7 @@ import (
 )
 
 func (a *api) searchEvents(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageOf(r)
-	if err != nil {
-		return err
-	}
-	text, err := queryOf(w, r)
+	text, page, err := searchOf(w, r)
 	if err != nil {
 		return err
 	}

@@ -25,19 +25,23 @@ func pageOf(r *http.Request) (page index.Options, err error) {
 	return page, err
 }
 
+// searchOf gives the query of a search and the page of it that is asked for.
+func searchOf(w http.ResponseWriter, r *http.Request) (text string, page index.Options, err error) {
+	if page, err = pageOf(r); err == nil {
+		text, err = queryOf(w, r)
+	}
+	return text, page, err
+}
+
 func (a *api) searchNodes(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageOf(r)
+	text, page, err := searchOf(w, r)
 	if err != nil {
 		return err
 	}
 	if page.IncludeDown, err = rest.Flag(r, "includeDownNode"); err != nil {
 		return err
 	}
-	data, err := rest.ReadBody(w, r, maxQuery)
-	if err != nil {
-		return err
-	}
-	found, err := a.control.SearchNodes(r.Context(), string(data), page)
+	found, err := a.control.SearchNodes(r.Context(), text, page)
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,7 @@ func (a *api) allProcs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) searchProcs(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageOf(r)
-	if err != nil {
-		return err
-	}
-	text, err := queryOf(w, r)
+	text, page, err := searchOf(w, r)
 	if err != nil {
 		return err
 	}
