@@ -13,7 +13,7 @@ import (
 func appView(name string, doc control.Doc[state.App], status state.AppStatus) any {
 	if doc.Value == nil {
 		return struct {
-			Name   string         `json:"name"`
+			Name   string          `json:"name"`
 			Status state.AppStatus `json:"status"`
 		}{name, status}
 	}
