@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"stathub/state"
 )
@@ -50,7 +51,7 @@ func (p *planner) manifest(h *host) *state.Manifest {
 	if !changed && len(added) == 0 {
 		return nil
 	}
-	m.Node, m.Generation, m.Term, m.Writer, m.UpdatedAt = h.id, m.Generation+1, p.in.Term, p.in.Writer, p.in.Now
+	m.Node, m.Generation, m.Term, m.Writer, m.UpdatedAt = h.id, m.Generation+1, p.in.Term, p.in.Writer, p.in.Now.UTC().Truncate(time.Millisecond)
 	m.Envs, m.Apps = maps.Clone(h.record.Envs), entries
 	return m
 }

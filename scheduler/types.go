@@ -11,7 +11,7 @@ import (
 // Input is all that a plan is made from. Schedule keeps nothing of it and changes nothing in it; manifests of the plan
 // may share unchanged parts with it.
 type Input struct {
-	Now    time.Time // goes into UpdatedAt of the manifests; rollouts measure time with it
+	Now    time.Time // goes into UpdatedAt of the manifests; rollouts measure time with it: its monotonic reading keeps them from a clock that is set
 	Writer string    // of the manifests
 	Term   int64     // of the writer's lease
 

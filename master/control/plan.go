@@ -14,7 +14,7 @@ import (
 func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]state.ETag) {
 	writer, term := c.office()
 	in := scheduler.Input{
-		Now: time.Now().UTC().Truncate(time.Millisecond), Writer: writer, Term: term,
+		Now: time.Now(), Writer: writer, Term: term,
 		Match: func(query string) ([]string, error) { return c.index.Match(ctx, query) },
 		Memo:  &c.memo,
 	}

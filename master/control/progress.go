@@ -22,7 +22,7 @@ func (c *Controller) rollout(name string, s *state.AppStatus, now time.Time) *st
 	}
 	switch r := c.plan.Rollouts[name]; {
 	case r != nil && r.Old+r.New > 0:
-		view.Old, view.New, view.Healthy, view.Since = r.Old, r.New, r.Available, r.Since
+		view.Old, view.New, view.Healthy, view.Since = r.Old, r.New, r.Available, r.Since.UTC().Truncate(time.Millisecond)
 		explain(view, r, scheduler.PolicyOf(choreo.Value), now)
 	case p.Past != nil && !p.Last.GoodAt.IsZero() && s.Placed > 0:
 		view.State, view.New, view.Since = state.RolloutDone, s.Placed, p.Last.At

@@ -65,7 +65,7 @@ func (c *Controller) conclude(ctx context.Context, in scheduler.Input, plan sche
 		var err error
 		switch {
 		case r != nil && r.Complete && !revision.Good:
-			err = c.amend(ctx, name, p, func(r *state.Revision) { r.GoodAt, r.Failed = in.Now, nil })
+			err = c.amend(ctx, name, p, func(r *state.Revision) { r.GoodAt, r.Failed = in.Now.UTC().Truncate(time.Millisecond), nil })
 			if err == nil {
 				c.event(RolloutDone, state.Event{App: name, Message: fmt.Sprintf("revision %d of app %s is good: all its instances run it", p.Last.Revision, name)})
 				c.replan()
@@ -94,7 +94,7 @@ func (c *Controller) revert(ctx context.Context, in scheduler.Input, p past, r *
 		return err
 	}
 	if p.Last.Failed == nil {
-		failure := state.RevisionFailure{At: in.Now, Instance: r.Wait.Instance, Reason: r.Wait.Reason}
+		failure := state.RevisionFailure{At: in.Now.UTC().Truncate(time.Millisecond), Instance: r.Wait.Instance, Reason: r.Wait.Reason}
 		if err := c.amend(ctx, app.Name, p, func(r *state.Revision) { r.Failed = &failure }); err != nil {
 			return err
 		}
