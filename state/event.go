@@ -28,10 +28,11 @@ func (e *Event) check(c *checker) {
 
 // Lease says which master leads (leases/master.json).
 type Lease struct {
-	Holder string         `json:"holder"`
-	Term   int64          `json:"term"`
-	Expiry time.Time      `json:"expiry"` // the holder's clock; readers judge by when they saw it change (law 8)
-	Extra  jsontext.Value `json:",embed"`
+	Holder  string         `json:"holder"`           // empty: nobody leads; the last holder stopped
+	Term    int64          `json:"term"`             // grows with each change of the holder; manifests carry it
+	Expiry  time.Time      `json:"expiry"`           // the holder's clock; readers judge by when they saw it change (law 8)
+	Address string         `json:"address,omitzero"` // URL of the holder's console and API, for people
+	Extra   jsontext.Value `json:",embed"`
 }
 
 func (l *Lease) check(c *checker) {

@@ -20,7 +20,16 @@ type Manifest struct {
 	Paused     bool              `json:"paused,omitzero"` // true: the master leaves this manifest alone
 	Envs       map[string]string `json:"envs"`
 	Apps       []ManifestEntry   `json:"apps"`
+	Kill       []Kill            `json:"kill,omitzero"` // processes to be killed once
 	Extra      jsontext.Value    `json:",embed"`
+}
+
+// Kill names one process that the agent is to kill, as _kill does; what its restart policy says follows. An order for a
+// process that is gone, or whose identity differs, does nothing: so it can stay in the manifest without harm.
+type Kill struct {
+	Instance  string    `json:"instance"`  // InstanceID
+	PID       int       `json:"pid"`       // as the report has it
+	StartTime time.Time `json:"startTime"` // as the report has it
 }
 
 // ManifestEntry is one app of a manifest. It runs as long as app.start is true, which it is where an entry leaves it out;

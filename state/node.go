@@ -69,9 +69,10 @@ type Node struct {
 	ID   string            `json:"id"`
 	Envs map[string]string `json:"envs"`
 
-	Schedulable  bool      `json:"schedulable"` // false: cordoned, nothing new is placed here
-	Drain        bool      `json:"drain"`       // what runs here moves away
-	LastSeen     time.Time `json:"lastSeen"`    // by the master's clock
+	Schedulable  bool      `json:"schedulable"`       // false: cordoned, nothing new is placed here
+	Detached     bool      `json:"detached,omitzero"` // reached by carried folders only: it counts as up though nothing is heard of it
+	Drain        bool      `json:"drain"`             // what runs here moves away
+	LastSeen     time.Time `json:"lastSeen"`          // by the master's clock
 	State        NodeState `json:"state"`
 	AgentVersion string    `json:"agentVersion"`
 	Isolation    []string  `json:"isolation"` // limits that this agent can enforce

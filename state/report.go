@@ -23,6 +23,7 @@ type Report struct {
 // ManifestStatus is the manifest that the agent holds on to, and what is wrong with a newer one.
 type ManifestStatus struct {
 	Generation int64          `json:"generation"`
+	Term       int64          `json:"term,omitzero"` // of its writer; 0: a person's
 	ETag       ETag           `json:"etag,omitzero"`
 	Error      string         `json:"error,omitzero"`
 	Extra      jsontext.Value `json:",embed"`
