@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
 	api := httpapi.Handler(httpapi.Options{
-		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done()}),
+		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done(), Allow: httpstore.AllowNode}),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL)) }),
 	})
 	clean := func(ctx context.Context) error {

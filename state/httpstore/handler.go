@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"stathub/state"
 )
@@ -14,14 +13,17 @@ type Options struct {
 	// MaxBody bounds a PUT, in bytes; 0: state.MaxDocument.
 	MaxBody int64
 
-	// Allow is asked before anything is done: the one place that decides who may do what. op is get, put, delete, list
-	// or watch; key is a key that state.CheckKey accepts or, for the last two, any prefix. Nil allows everything.
+	// Allow is asked before anything is done: the one place that decides who may do what, such as AllowNode. key is a key that state.CheckKey accepts or, for the last two, any prefix. Nil allows everything.
 	// An error is answered as it is.
 	Allow func(r *http.Request, op, key string) error
 
 	// MaxHeld bounds the answers that are held back, and the watches, at one moment; 0: 10,000. Past it a GET is answered
 	// at once, and a watch is code Unavailable.
 	MaxHeld int
+
+	// Heartbeat is told of the heartbeat of a node. True: it is taken in, and nothing is written. Nil, or false: it is
+	// written like any document.
+	Heartbeat func(node string) bool
 
 	// Stop, once closed, ends held answers and watches: http.Server.Shutdown waits for them. Nil: never.
 	Stop <-chan struct{}
@@ -62,15 +64,15 @@ func (g *gateway) serve(a *answer, r *http.Request) error {
 	op, serve := "", g.get
 	switch {
 	case key == "" && r.Method == http.MethodGet && query.Has("watch"):
-		op, key, serve = "watch", query.Get("watch"), g.watch
+		op, key, serve = OpWatch, query.Get("watch"), g.watch
 	case key == "" && r.Method == http.MethodGet:
-		op, key, serve = "list", query.Get("prefix"), g.list
+		op, key, serve = OpList, query.Get("prefix"), g.list
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		op = "get" // net/http drops the body of an answer to HEAD
+		op = OpGet // net/http drops the body of an answer to HEAD
 	case r.Method == http.MethodPut:
-		op, serve = "put", g.put
+		op, serve = OpPut, g.put
 	case r.Method == http.MethodDelete:
-		op, serve = "delete", g.delete
+		op, serve = OpDelete, g.delete
 	case r.Method == http.MethodOptions:
 		a.Header().Set("Allow", methods)
 		a.WriteHeader(http.StatusNoContent)
@@ -80,7 +82,7 @@ func (g *gateway) serve(a *answer, r *http.Request) error {
 		a.failAs(http.StatusMethodNotAllowed, state.Errorf(state.Unsupported, "", "the gateway knows %s, not %s", methods, r.Method))
 		return nil
 	}
-	if op != "watch" && op != "list" {
+	if op != OpWatch && op != OpList {
 		if err := state.CheckKey(key); err != nil { // before Allow, which may compare prefixes: "manifests/../leases/x"
 			return err
 		}
@@ -94,13 +96,13 @@ func (g *gateway) serve(a *answer, r *http.Request) error {
 }
 
 func (g *gateway) get(a *answer, r *http.Request, key string) error {
-	have := header(r, "If-None-Match")
+	have := joined(r.Header, "If-None-Match")
 	ifNoneMatch, err := state.ParseETag(have)
 	if err != nil || have == "*" || strings.Contains(have, ",") {
 		ifNoneMatch = "" // nothing that this gateway sent: the client gets the document
 	}
 	o, err := g.store.Get(r.Context(), key, ifNoneMatch)
-	if wait := waitOf(r); wait > 0 && state.CodeOf(err) == state.NotModified && g.take() {
+	if wait := waitIn(r.Header); wait > 0 && state.CodeOf(err) == state.NotModified && g.take() {
 		defer g.release()
 		a.lift()
 		o, err = g.hold(r.Context(), wait, key, ifNoneMatch)
@@ -138,6 +140,11 @@ func (g *gateway) put(a *answer, r *http.Request, key string) error {
 		return err
 	}
 	defer done()
+	if g.beat(key, cond) {
+		a.Header().Set("ETag", beatETag.Header())
+		a.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	a.lift() // the store may take its time: a deadline that passes meanwhile would end the request, and the Put with it
 	etag, err := g.store.Put(r.Context(), key, body, cond)
 	if err != nil {
@@ -146,6 +153,18 @@ func (g *gateway) put(a *answer, r *http.Request, key string) error {
 	a.Header().Set("ETag", etag.Header())
 	a.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// beatETag is the revision of a heartbeat that was taken in and not written: no document has it.
+const beatETag state.ETag = "heard"
+
+// beat is true when a Put was a heartbeat that is now taken in. With a condition it is somebody else's document.
+func (g *gateway) beat(key string, cond state.Condition) bool {
+	if g.options.Heartbeat == nil || cond != (state.Condition{}) {
+		return false
+	}
+	node, ok := state.KindHeartbeat.Name(key)
+	return ok && g.options.Heartbeat(node)
 }
 
 func (g *gateway) delete(a *answer, r *http.Request, key string) error {
@@ -200,22 +219,5 @@ func (g *gateway) list(a *answer, r *http.Request, prefix string) error {
 }
 
 func conditionOf(r *http.Request) (state.Condition, error) {
-	return state.ParseCondition(header(r, "If-Match"), header(r, "If-None-Match"))
-}
-
-// header joins the values of a header that may come in several lines.
-func header(r *http.Request, name string) string {
-	return strings.TrimSpace(strings.Join(r.Header.Values(name), ","))
-}
-
-// waitOf reads "Prefer: wait=30" (RFC 7240 section 4.3), in seconds.
-func waitOf(r *http.Request) time.Duration {
-	for preference := range strings.SplitSeq(header(r, "Prefer"), ",") {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(preference), "wait="); ok {
-			if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-				return time.Duration(min(seconds, int(maxWait/time.Second))) * time.Second
-			}
-		}
-	}
-	return 0
+	return state.ParseCondition(joined(r.Header, "If-Match"), joined(r.Header, "If-None-Match"))
 }

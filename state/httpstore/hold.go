@@ -55,7 +55,7 @@ func (g *gateway) watch(a *answer, r *http.Request, prefix string) error {
 		return state.Errorf(state.Unavailable, prefix, "%d answers are being held already: poll instead, and try again later", cap(g.held))
 	}
 	defer g.release()
-	wait := waitOf(r)
+	wait := waitIn(r.Header)
 	if wait == 0 {
 		wait = watchTime
 	}

@@ -176,6 +176,26 @@ func open(t *testing.T, raw string) state.Store {
 	return s
 }
 
+func parse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// openFor gives the client of a node.
+func openFor(t *testing.T, raw, node string) *httpstore.Store {
+	t.Helper()
+	s, err := httpstore.OpenFor(parse(t, raw), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func mustPut(t *testing.T, s state.Store, key, text string) {
 	t.Helper()
 	if _, err := state.Write(t.Context(), s, key, []byte(text), state.Condition{}); err != nil {

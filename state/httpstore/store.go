@@ -25,9 +25,10 @@ func init() {
 	state.Register("https", open)
 }
 
-// Store is the bucket behind a master's gateway. It implements state.Store.
+// Store is the bucket behind a master's gateway. It implements state.Store, and heeds state.WithWait.
 type Store struct {
 	base   string // URL of the gateway, with Path
+	node   string // for which it asks; empty: it does not say
 	client *http.Client
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -41,24 +42,31 @@ const (
 )
 
 // Open gives the bucket of the master at u, such as http://master:51026. It does not connect yet.
-func Open(u *url.URL) (*Store, error) {
+func Open(u *url.URL) (*Store, error) { return OpenFor(u, "") }
+
+// OpenFor is Open for the agent of a node, which may do only what NodeAccess allows. An empty node is nobody in particular.
+func OpenFor(u *url.URL, node string) (*Store, error) {
+	if node != "" {
+		if err := state.CheckName(node); err != nil {
+			return nil, err
+		}
+	}
 	if u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, state.Errorf(state.Invalid, "", "master %q: want http://host:port", u.Redacted())
 	}
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: answerTimeout,
-		MaxIdleConnsPerHost:   4,
-		IdleConnTimeout:       90 * time.Second,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     90 * time.Second,
 		// A proxy that compresses would hide the size of a document.
 		DisableCompression: true,
 		// Else a connection whose other end vanished is used until the system gives it up, a quarter of an hour later.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: answerTimeout, PingTimeout: answerTimeout},
 	}
-	s := &Store{base: u.Scheme + "://" + u.Host + Path, client: &http.Client{
+	s := &Store{base: u.Scheme + "://" + u.Host + Path, node: node, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -66,11 +74,17 @@ func Open(u *url.URL) (*Store, error) {
 	return s, nil
 }
 
-// Get is state.Store's.
+// CanWait tells state.CanWait that a Get may wait for a change.
+func (s *Store) CanWait() bool { return true }
+
+// Get is state.Store's. With state.WithWait and an ETag it waits for a change, for at most a minute.
 func (s *Store) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*state.Object, error) {
 	header := http.Header{}
 	if ifNoneMatch != "" {
 		header.Set("If-None-Match", ifNoneMatch.Header())
+		if wait := state.WaitOf(ctx); wait > 0 {
+			header.Set("Prefer", preferWait(wait))
+		}
 	}
 	resp, err := s.call(ctx, http.MethodGet, key, header, nil)
 	if err != nil {
@@ -204,58 +218,4 @@ func (s *Store) Close() error {
 	s.works.Wait()
 	s.client.CloseIdleConnections()
 	return nil
-}
-
-func (s *Store) call(ctx context.Context, method, key string, header http.Header, content *source) (*http.Response, error) {
-	if err := state.CheckKey(key); err != nil {
-		return nil, err
-	}
-	return s.send(ctx, method, keyPath(key), key, header, content)
-}
-
-// send gives the answer if it is a success, and else its error with the gateway's state code.
-func (s *Store) send(ctx context.Context, method, path, key string, header http.Header, content *source) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
-	if err != nil {
-		return nil, state.Errorf(state.Invalid, key, "cannot make a request: %w", err)
-	}
-	if content != nil && content.size > 0 {
-		req.Body, req.ContentLength = io.NopCloser(content), content.size
-	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, state.Errorf(state.Unavailable, key, "cannot reach the master: %w", errorOr(ctx, err))
-	}
-	if resp.StatusCode/100 == 2 {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	code, ok := state.ParseCode(resp.Header.Get(codeHeader))
-	switch {
-	case ok:
-	case resp.StatusCode == http.StatusNotModified && header.Get("If-None-Match") != "":
-		// A proxy that asked the gateway on our behalf.
-		return nil, state.Errorf(state.NotModified, key, "unchanged")
-	default:
-		// Not the gateway's own answer: a proxy's, or another server's.
-		return nil, state.Errorf(state.Unavailable, key, "%s answers %s: is that a STAT hub master?", s.base, resp.Status)
-	}
-	var p problem
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	json.Unmarshal(text, &p)
-	return nil, &state.Error{Code: code, Message: p.Detail}
-}
-
-// errorOr prefers the reason that the caller gave for ending ctx.
-func errorOr(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if err == nil {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

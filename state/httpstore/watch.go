@@ -3,7 +3,6 @@ package httpstore
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -64,7 +63,7 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) once(ctx context.Context, began func()) error {
 	ctx, cancel := context.WithTimeout(ctx, watchTime+answerTimeout)
 	defer cancel()
-	header := http.Header{"Prefer": {fmt.Sprintf("wait=%d", watchTime/time.Second)}}
+	header := http.Header{"Prefer": {preferWait(watchTime)}}
 	resp, err := w.store.send(ctx, http.MethodGet, "?watch="+url.QueryEscape(w.prefix), w.prefix, header, nil)
 	if err != nil {
 		return err

@@ -6,12 +6,16 @@
 // "Prefer: wait=30" (RFC 7240) on a GET with If-None-Match holds the answer back for at most 30 s; on a watch it is how
 // long the answer goes on. Both may be answered early: when the server stops, or when it holds too many already.
 //
+// A client that asks for a node says so in the header Stathub-Node, and then gets what NodeAccess allows.
+//
 // An error is problem JSON (RFC 9457) with its state code in the header Stathub-Code. A failed If-None-Match: * is 412
 // here, as RFC 9110 has it, and not the API's 409.
 package httpstore
 
 import (
+	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,4 +63,27 @@ func keyPath(key string) string {
 		segments[i] = url.PathEscape(s)
 	}
 	return strings.Join(segments, "/")
+}
+
+// preferWait asks for an answer that is held back (RFC 7240 section 4.3), in whole seconds.
+func preferWait(d time.Duration) string {
+	d = min(max(d, time.Second), maxWait)
+	return "wait=" + strconv.Itoa(int((d+time.Second-1)/time.Second))
+}
+
+// waitIn reads "Prefer: wait=30"; 0: the header does not ask for it.
+func waitIn(h http.Header) time.Duration {
+	for preference := range strings.SplitSeq(joined(h, "Prefer"), ",") {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(preference), "wait="); ok {
+			if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+				return time.Duration(min(seconds, int(maxWait/time.Second))) * time.Second
+			}
+		}
+	}
+	return 0
+}
+
+// joined gives the values of a header that may come in several lines.
+func joined(h http.Header, name string) string {
+	return strings.TrimSpace(strings.Join(h.Values(name), ","))
 }
