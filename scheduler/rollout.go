@@ -107,6 +107,7 @@ func (p *planner) rollOut(j *job) {
 		r.Wait = nil // there may be room now
 	}
 	r.advance()
+	r.carry()
 	p.active = append(p.active, r)
 }
 
@@ -139,7 +140,7 @@ func (j *job) anyOld() bool {
 
 // reached reports whether the place's instances can be heard of and replaced.
 func (pl *place) reached() bool {
-	return pl.ours() && !pl.asIs && pl.n > 0 && pl.host.record != nil && !pl.host.down()
+	return pl.ours() && !pl.asIs && pl.n > 0 && pl.host.record != nil && !pl.host.down() && !pl.host.record.Detached
 }
 
 // survey finds out how each present instance is doing.

@@ -138,7 +138,7 @@ func (c *Controller) changedProcs() (next map[string]nodeProcs, gone []string) {
 		if doc.Value == nil {
 			continue
 		}
-		up := c.liveness.Alive(id)
+		up := c.alive(id)
 		if old, known := x.nodes[id]; !known || old.report != doc.Value || old.up != up {
 			next[id] = nodeProcs{report: doc.Value, up: up}
 		}
@@ -197,7 +197,7 @@ func (c *Controller) SearchProcs(ctx context.Context, text string, page index.Op
 		}
 		i := slices.IndexFunc(report.Instances, func(inst state.Instance) bool { return inst.ID == instance })
 		if i >= 0 {
-			rows = append(rows, listedProc{node, c.liveness.Alive(node), &report.Instances[i]}.proc())
+			rows = append(rows, listedProc{node, c.alive(node), &report.Instances[i]}.proc())
 		}
 	}
 	return Found[state.Proc]{found.Total, rows, found.Warnings}, nil

@@ -56,7 +56,7 @@ func (c *Controller) ForgetNode(ctx context.Context, id string) error {
 	if n.ETag == "" {
 		return missing(state.KindNode, id)
 	}
-	if n.Value != nil && n.Value.State != state.NodeDown {
+	if n.Value != nil && n.Value.State != state.NodeDown && !n.Value.Detached {
 		return state.Errorf(state.Nonsense, "", "node %q is up: stop its agent first, and wait until the node is down", id)
 	}
 	if err := c.open(); err != nil {

@@ -43,7 +43,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 
 // judged gives a record with the state that this master knows. Mostly it says so itself, and is shared. The caller holds mu.
 func (c *Controller) judged(id string, record *state.Node) *state.Node {
-	now := nodeState(c.liveness.Alive(id), record.Drain)
+	now := nodeState(record.Detached || c.liveness.Alive(id), record.Drain)
 	if record.State == now {
 		return record
 	}

@@ -97,12 +97,12 @@ func (c *Controller) dueRecords() []recordWrite {
 		if doc.Err != nil || (doc.Value == nil || unjudged(doc.Value)) && c.manifests.docs[id].Err != nil {
 			return // the first record takes its envs from the manifest, once that can be read
 		}
-		up, seen := c.liveness.Alive(id), c.liveness.Seen(id)
+		up, seen := c.alive(id), c.seen(id)
 		now := nodeState(up, doc.Value != nil && doc.Value.Drain)
 		if c.liveness.Held(id) && doc.Value != nil {
 			now = doc.Value.State // a master that starts anew must not find them down
 		}
-		if up && doc.Value != nil && doc.Value.State == state.NodeDown && !c.liveness.Heard(id) {
+		if up && doc.Value != nil && doc.Value.State == state.NodeDown && !doc.Value.Detached && !c.liveness.Heard(id) {
 			now = state.NodeDown // another master listened longer: only a sign of life proves it wrong
 		}
 		basis := recordBasis{doc.ETag, report.ETag, now}
@@ -138,6 +138,9 @@ func (c *Controller) tellRecord(old, now *state.Node) {
 		c.event(NodeDown, e)
 	case now.State != state.NodeDown && old.State == state.NodeDown:
 		e.Message = fmt.Sprintf("node %s is up again", now.ID)
+		if now.Detached {
+			e.Message = fmt.Sprintf("node %s is detached: it counts as up though nothing is heard of it", now.ID)
+		}
 		c.event(NodeUp, e)
 	case now.State != old.State: // a person marked the record
 		marked := *now
@@ -154,7 +157,7 @@ func (c *Controller) node(id string) *state.Node {
 		return nil
 	}
 	view := *record
-	up, seen := c.liveness.Alive(id), c.liveness.Seen(id)
+	up, seen := c.alive(id), c.seen(id)
 	view.State = nodeState(up, view.Drain)
 	if !seen.IsZero() {
 		view.LastSeen = seen.UTC().Truncate(time.Millisecond)

@@ -145,12 +145,12 @@ func (c *Controller) listen(ctx context.Context) {
 func (c *Controller) observe(now time.Time) (changed bool) {
 	records := make(map[string]state.NodeState, len(c.nodes.docs))
 	for id, doc := range c.nodes.docs {
-		if doc.Value != nil {
+		if doc.Value != nil && !doc.Value.Detached {
 			records[id] = doc.Value.State
 		}
 	}
 	before, frozen := c.liveness.Living(), c.liveness.Frozen()
-	c.liveness.Observe(now, c.beats, records)
+	c.liveness.Observe(now, c.attached(), records)
 	after := c.liveness.Frozen()
 	if after != "" && frozen == "" {
 		c.event(ScheduleFrozen, state.Event{Message: after})

@@ -30,7 +30,7 @@ func (c *Controller) Statuses(names ...string) map[string]state.AppStatus {
 		if doc.Value == nil {
 			continue
 		}
-		up := c.liveness.Alive(id)
+		up := c.alive(id)
 		for i := range doc.Value.Instances {
 			inst := &doc.Value.Instances[i]
 			if s, wanted := all[inst.App]; wanted {

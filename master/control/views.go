@@ -108,7 +108,7 @@ func (c *Controller) Procs(node, app string) []state.Proc {
 		if doc.Value == nil || node != "" && id != node {
 			continue
 		}
-		up := c.liveness.Alive(id)
+		up := c.alive(id)
 		for i := range doc.Value.Instances {
 			inst := &doc.Value.Instances[i]
 			if app != "" && inst.App != app {
