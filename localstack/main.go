@@ -22,6 +22,7 @@ type options struct {
 	agents int
 	port   int // of the master; agents from port-1 upwards in steps of 100, the artifacts at port+2; 0: free ones
 	minio  bool
+	faults bool
 	clean  bool
 }
 
@@ -65,6 +66,7 @@ func parseOptions(args []string, getenv func(string) string) (options, string, e
 	set.Int(&o.agents, "agents", 3, "number of agents")
 	set.Int(&o.port, "port", defaultPort, "port of the master; agents listen from the one below upwards, 100 apart; 0 takes free ports")
 	set.Bool(&o.minio, "minio", false, "keep the bucket in a real MinIO, built the first time, instead of a directory")
+	set.Bool(&o.faults, "faults", false, "with --minio: break the way to the bucket again and again, and say how")
 	set.Bool(&o.clean, "clean", false, "remove the data of earlier runs first")
 	if err := set.Parse(args, getenv); err != nil {
 		return o, set.Usage(), err
@@ -74,6 +76,9 @@ func parseOptions(args []string, getenv func(string) string) (options, string, e
 	}
 	if o.port < 0 || o.port != 0 && (o.port < 1024 || o.port-1+100*o.agents > 65535) {
 		return o, "", state.Errorf(state.Invalid, "--port", "want 0 or a port from 1024 that leaves room for the agents' ports above it")
+	}
+	if o.faults && !o.minio {
+		return o, "", state.Errorf(state.Invalid, "--faults", "needs --minio: there is no way between programs and a directory that could be broken")
 	}
 	if o.minio {
 		// Agents remember what the bucket told them last: another bucket needs other data.

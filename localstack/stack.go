@@ -23,7 +23,9 @@ type stack struct {
 	options
 	out      *printer
 	master   *api
-	stateURL string
+	stateURL string   // of the bucket as masters reach it
+	agentURL string   // as agents do
+	endpoint string   // of MinIO; empty: the bucket is a directory
 	stateEnv []string // credentials of the bucket
 	binDir   string   // to put in front of the agents' PATH; may be empty
 }
@@ -54,7 +56,10 @@ func runStack(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = s.runPrograms(ctx, ports)
+	stopFaults, err := s.startFaults(ctx)
+	if err == nil {
+		err = errors.Join(s.runPrograms(ctx, ports), stopFaults())
+	}
 	err = errors.Join(err, stopBucket())
 	if err == nil {
 		s.out.line("stopped; the data stays in %s", s.dir)
@@ -188,6 +193,7 @@ func (s *stack) prepare() error {
 func (s *stack) startBucket(ctx context.Context) (stop func() error, err error) {
 	if !s.minio {
 		s.stateURL = (&url.URL{Scheme: "file", Path: filepath.ToSlash(s.path("bucket"))}).String()
+		s.agentURL = s.stateURL
 		s.out.line("bucket: %s", s.path("bucket"))
 		return func() error { return nil }, os.MkdirAll(s.path("bucket"), 0o750)
 	}
@@ -198,7 +204,8 @@ func (s *stack) startBucket(ctx context.Context) (stop func() error, err error) 
 	if err := srv.CreateBucket(ctx, minioBucket); err != nil {
 		return nil, errors.Join(err, srv.Stop())
 	}
-	s.stateURL, s.stateEnv = srv.StateURL(minioBucket), srv.Env()
+	s.stateURL, s.stateEnv, s.endpoint = srv.StateURL(minioBucket), srv.Env(), srv.Endpoint
+	s.agentURL = s.stateURL
 	s.out.line("bucket: %s of MinIO at %s (%s)", minioBucket, srv.Endpoint, strings.Join(srv.Env(), " "))
 	return srv.Stop, nil
 }
@@ -221,7 +228,7 @@ func (s *stack) agentChild(i, port int) *child {
 	}
 	return &child{
 		name: "agent " + name, log: s.path("logs", name+".log"), env: env,
-		args: []string{"role-agent", "--server.port=" + strconv.Itoa(port), "--store.directory=" + s.path(name), "--state.url=" + s.stateURL,
+		args: []string{"role-agent", "--server.port=" + strconv.Itoa(port), "--store.directory=" + s.path(name), "--state.url=" + s.agentURL,
 			"--master.address=" + s.master.base, "--node.id=" + name, "--node.tags=" + demoTags[i%len(demoTags)], "--stop.on.exit=true"},
 	}
 }
