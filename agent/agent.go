@@ -21,6 +21,8 @@ import (
 	"stathub/agent/proc"
 	"stathub/agent/supervise"
 	"stathub/state"
+	"stathub/state/circuit"
+	"stathub/state/meter"
 	"stathub/state/option"
 	"stathub/state/retention"
 	"stathub/web/rest"
@@ -114,6 +116,9 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot open the bucket (--state.url, --master.address): %w", err)
 	}
+	counted := meter.New(store)
+	guarded := circuit.New(counted, circuit.Options{})
+	store = guarded
 	ends.add("close the bucket", store.Close)
 	runner, err := proc.NewRunner(o.StoreDirectory)
 	if err != nil {

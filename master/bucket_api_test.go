@@ -110,7 +110,7 @@ func TestBucketOutOfReach(t *testing.T) {
 	r.want(200, "GET", "/v1/app", "")
 	r.want(200, "GET", "/readyz", "")
 	store.Fail(nil)
-	r.want(200, "POST", "/v1/app/http_server/_start", "")
+	r.until("back", func() bool { return r.do("POST", "/v1/app/http_server/_start", "").status == 200 })
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}

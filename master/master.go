@@ -23,9 +23,11 @@ import (
 	"stathub/master/journal"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
-	_ "stathub/state/dirstore"  // file://
+	"stathub/state/circuit"
+	_ "stathub/state/dirstore" // file://
 	"stathub/state/httpstore"
 	_ "stathub/state/memstore" // mem://
+	"stathub/state/meter"
 	"stathub/state/retention"
 	"stathub/web"
 	"stathub/web/rest"
@@ -68,6 +70,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
+	counted := meter.New(store)
+	guarded := circuit.New(counted, circuit.Options{})
+	store = guarded
 	found, err := newIndexes()
 	if err != nil {
 		return err

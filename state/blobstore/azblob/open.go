@@ -27,6 +27,7 @@ import (
 
 	"stathub/state"
 	"stathub/state/blobstore/internal/objstore"
+	"stathub/state/meter"
 )
 
 const retryDelay, maxRetryDelay = 200 * time.Millisecond, 2 * time.Second
@@ -74,7 +75,7 @@ func Open(ctx context.Context, u *url.URL) (state.Store, error) {
 // newClient takes the credentials from the places that gocloud.dev takes them from; it only adds our transport.
 func newClient(service, name string, transport *http.Transport) (*container.Client, error) {
 	opts := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: &http.Client{Transport: transport},
+		Transport: &http.Client{Transport: meter.Transport(transport)},
 		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: retryDelay, MaxRetryDelay: maxRetryDelay},
 	}}
 	address, err := url.JoinPath(service, name)

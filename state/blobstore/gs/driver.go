@@ -17,6 +17,7 @@ import (
 
 	"stathub/state"
 	"stathub/state/blobstore/internal/objstore"
+	"stathub/state/meter"
 )
 
 // driver talks through the client that gocloud.dev opened, whose portable calls rename objects such as "a../b".
@@ -149,7 +150,7 @@ func (d *driver) whatIsMissing(ctx context.Context, name string, err error) erro
 		return err
 	}
 	var none []*storage.ObjectAttrs
-	_, listErr := iterator.NewPager(d.handle.Objects(ctx, &storage.Query{Prefix: name}), 1, "").NextPage(&none)
+	_, listErr := iterator.NewPager(d.handle.Objects(meter.As(ctx, meter.List), &storage.Query{Prefix: name}), 1, "").NextPage(&none)
 	if listErr != nil {
 		return listErr
 	}

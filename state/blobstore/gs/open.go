@@ -29,6 +29,7 @@ import (
 
 	"stathub/state"
 	"stathub/state/blobstore/internal/objstore"
+	"stathub/state/meter"
 )
 
 const hint = "set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file, or run gcloud auth application-default login"
@@ -42,14 +43,15 @@ func Open(ctx context.Context, u *url.URL) (state.Store, error) {
 		return nil, err
 	}
 	transport := objstore.NewTransport()
-	client := gcp.NewAnonymousHTTPClient(transport)
+	counted := meter.Transport(transport)
+	client := gcp.NewAnonymousHTTPClient(counted)
 	if !o.anonymous {
 		// Tokens are fetched as long as the store lives, which is longer than this call.
 		creds, err := gcp.DefaultCredentials(context.WithoutCancel(ctx))
 		if err != nil {
 			return nil, state.Errorf(state.Denied, "", "cannot open gs://%s: no credentials (%s): %w", u.Host, hint, err)
 		}
-		if client, err = gcp.NewHTTPClient(transport, creds.TokenSource); err != nil {
+		if client, err = gcp.NewHTTPClient(counted, creds.TokenSource); err != nil {
 			return nil, state.Errorf(state.Denied, "", "cannot open gs://%s: %w", u.Host, err)
 		}
 	}

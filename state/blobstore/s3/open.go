@@ -33,6 +33,7 @@ import (
 
 	"stathub/state"
 	"stathub/state/blobstore/internal/objstore"
+	"stathub/state/meter"
 )
 
 const hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -60,7 +61,7 @@ func Open(ctx context.Context, u *url.URL) (state.Store, error) {
 		cfg.Credentials = credentials{cfg.Credentials}
 	}
 	transport := objstore.NewTransport()
-	cfg.HTTPClient = &sender{http.Client{Transport: transport, CheckRedirect: noRedirect}}
+	cfg.HTTPClient = &sender{http.Client{Transport: meter.Transport(transport), CheckRedirect: noRedirect}}
 	cfg.Retryer = func() aws.Retryer { return retry.NewStandard(backoff) }
 	bucket, err := s3blob.OpenBucket(ctx, awss3.NewFromConfig(cfg, o.client), u.Host, nil)
 	if err != nil {

@@ -153,5 +153,8 @@ func (s *Store) Watch(ctx context.Context, _ string) <-chan struct{} {
 	return ch
 }
 
+// Metered says that every driver sends its requests through a meter.Transport.
+func (s *Store) Metered() bool { return true }
+
 // Close implements state.Store.
 func (s *Store) Close() error { return s.driver.Close() }
