@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"stathub/state"
 	"stathub/state/memstore"
@@ -139,6 +140,24 @@ func TestProxyToTheAgent(t *testing.T) {
 	api.Close()
 	if a := r.want(503, "POST", "/v1/node/n1/proc/7/_kill", ""); a.header.Get("Retry-After") == "" {
 		t.Error("a 503 without Retry-After")
+	}
+	// What the report tells of is killed through the bucket.
+	gone := r.agent("n2", state.Instance{ID: "n2/web.0", App: "web", PID: 7, StartTime: time.Unix(1e9, 0).UTC(), State: state.Running})
+	gone.Close()
+	r.want(503, "POST", "/v1/node/n2/proc/7/_kill", "") // it has no manifest
+	r.put("manifests/n2.json", `{"apps": [{"app": {"name": "web", "toProcess": "run"}}]}`)
+	r.until("seen", func() bool { return r.do("GET", "/v1/node/n2/manifest", "").status == 200 })
+	for range 2 {
+		if a := r.want(202, "POST", "/v1/node/n2/proc/7/_kill", ""); !strings.Contains(a.body, "manifests/n2.json") {
+			t.Errorf("the answer is %s", a.body)
+		}
+	}
+	r.want(503, "POST", "/v1/node/n2/proc/7/_kill", `{"signal": 15}`)
+	r.want(503, "POST", "/v1/node/n2/proc/8/_kill", "")
+	var m state.Manifest
+	r.want(200, "GET", "/v1/node/n2/manifest", "").into(t, &m)
+	if len(m.Kill) != 1 || m.Kill[0].Instance != "n2/web.0" || m.Kill[0].PID != 7 || !m.Kill[0].StartTime.Equal(time.Unix(1e9, 0)) || len(m.Apps) != 1 {
+		t.Errorf("the manifest is %s", state.Encode(&m))
 	}
 	r.put("nodes/odd.json", `{"agentAddress": "file:///etc/passwd"}`)
 	r.until("known", func() bool { return r.do("GET", "/v1/node/odd", "").status == 200 })

@@ -64,7 +64,7 @@ func (pl *place) observeContent() {
 		return
 	}
 	spans, known := j.contents.spans[e.Sum]
-	if !known {
+	if !known || e.Sum == "" { // that one is like no other
 		spans = j.spans(e)
 		if j.contents.spans == nil {
 			j.contents.spans = map[string][]span{}

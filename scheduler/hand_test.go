@@ -36,6 +36,59 @@ func TestHandEdits(t *testing.T) {
 	wantCounts(t, w, "web", "n1:3")
 }
 
+// An entry that is handed back by hand, as the master's and without a sum, becomes what the app says.
+func TestReleaseByHand(t *testing.T) {
+	for name, appThere := range map[string]bool{"with its app": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("n1", "n2")
+			w.app("web", 2)
+			w.app("api", 2)
+			w.settle(t)
+			for _, app := range []string{"web", "api"} { // two at a time must not be taken for each other
+				e := w.Manifests["n1"].Manifest.Entry(app)
+				e.App.Args, e.Owner, e.Sum = []string{"--mine", app}, state.OwnerMaster, ""
+			}
+			if !appThere {
+				delete(w.Apps, "web")
+				delete(w.Choreos, "web")
+			}
+			p := w.settle(t)
+			for _, n := range p.Notes {
+				if n.Kind == NoteHandEdited {
+					t.Errorf("note %+v", n)
+				}
+			}
+			web, api := w.Manifests["n1"].Manifest.Entry("web"), w.Manifests["n1"].Manifest.Entry("api")
+			if api.Pinned() || len(api.App.Args) != 0 {
+				t.Errorf("api became %s", state.Encode(api))
+			}
+			if web.Pinned() || (len(web.App.Args) == 0) != appThere {
+				t.Errorf("web became %s", state.Encode(web))
+			}
+		})
+	}
+}
+
+// A manifest that could not be read for too long is written again as it last could be, people's entries included.
+func TestRestore(t *testing.T) {
+	w := newWorld("n1")
+	w.app("web", 2)
+	w.settle(t)
+	w.person("n1", "mine")
+	last := w.Manifests["n1"].Manifest
+	w.Manifests["n1"] = Current{Manifest: last, Restore: true}
+	p := Schedule(w.Input)
+	m := p.Manifests["n1"]
+	if m == nil || m.Generation != last.Generation+1 || state.ContentETag(m.Apps) != state.ContentETag(last.Apps) {
+		t.Fatalf("it is restored as %s", state.Encode(m))
+	}
+	last.Paused = true
+	w.Manifests["n1"] = Current{Manifest: last, Restore: true}
+	if p := Schedule(w.Input); p.Manifests["n1"] != nil {
+		t.Error("a paused one is written")
+	}
+}
+
 func TestPeoplesEntriesCount(t *testing.T) {
 	w := newWorld("n1", "n2")
 	w.Manifests["n1"] = Current{Manifest: &state.Manifest{Node: "n1", Envs: map[string]string{}, Apps: []state.ManifestEntry{
@@ -59,8 +112,8 @@ func TestManifestsLeftAlone(t *testing.T) {
 		want   string // of web, in manifests that can be read
 	}{
 		"paused":                            {func(w *world) { w.Manifests["n1"].Manifest.Paused = true }, "n1:2 n2:1"},
-		"unreadable, the last one known":    {func(w *world) { w.Manifests["n1"] = Current{w.Manifests["n1"].Manifest, true} }, "n1:2 n2:1"},
-		"unreadable, only the report tells": {func(w *world) { w.Manifests["n1"] = Current{nil, true}; w.reportOf("n1", "web", "web") }, "n2:1"},
+		"unreadable, the last one known":    {func(w *world) { w.Manifests["n1"] = Current{Manifest: w.Manifests["n1"].Manifest, Unreadable: true} }, "n1:2 n2:1"},
+		"unreadable, only the report tells": {func(w *world) { w.Manifests["n1"] = Current{Unreadable: true}; w.reportOf("n1", "web", "web") }, "n2:1"},
 		"gone, and a stranger runs there":   {func(w *world) { delete(w.Manifests, "n1"); w.reportOf("n1", "web", "web", "lost") }, "n2:1"},
 		"gone, and an app with a broken document runs there": {func(w *world) {
 			w.Broken["lost"] = "line 1"

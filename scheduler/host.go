@@ -75,6 +75,9 @@ func (h *host) aloof(in *Input) string {
 	return ""
 }
 
+// restored reports whether the manifest is to be written again, whatever is in it.
+func (h *host) restored() bool { return h.sighting.listed && h.sighting.current.Restore }
+
 // barrier says why the host takes nothing new.
 func (h *host) barrier(frozen bool) cause {
 	switch {

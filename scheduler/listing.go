@@ -58,7 +58,7 @@ func inspect(e *state.ManifestEntry, d digests) listed {
 	for i := range e.Previous {
 		l.needs = l.needs.most(needs(e.Previous[i].App.ResAlloc))
 	}
-	l.forged = !l.person && e.Sum != d.of(e)
+	l.forged = !l.person && e.Sum != "" && e.Sum != d.of(e) // without a sum it was handed over
 	return l
 }
 

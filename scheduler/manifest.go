@@ -15,9 +15,10 @@ func (p *planner) manifest(h *host) *state.Manifest {
 	if h.held != "" || !p.differs(h) {
 		return nil
 	}
+	kills, pruned := pending(h.manifest, h.report)
 	entries := make([]state.ManifestEntry, 0, len(h.places)+len(h.added))
 	added := make([]*place, 0, len(h.added))
-	changed := false
+	changed := pruned || h.restored()
 	for i := range h.places {
 		pl := &h.places[i]
 		if pl.entry == nil {
@@ -52,13 +53,16 @@ func (p *planner) manifest(h *host) *state.Manifest {
 		return nil
 	}
 	m.Node, m.Generation, m.Term, m.Writer, m.UpdatedAt = h.id, m.Generation+1, p.in.Term, p.in.Writer, p.in.Now.UTC().Truncate(time.Millisecond)
-	m.Envs, m.Apps = maps.Clone(h.record.Envs), entries
+	m.Envs, m.Apps, m.Kill = maps.Clone(h.record.Envs), entries, kills
 	return m
 }
 
 // differs reports whether a node's manifest may have to change. It is quick, and mostly right to say no.
 func (p *planner) differs(h *host) bool {
-	if len(h.added) > 0 || h.manifest != nil && !maps.Equal(h.manifest.Envs, h.record.Envs) {
+	if len(h.added) > 0 || h.restored() {
+		return true
+	}
+	if h.manifest != nil && (len(h.manifest.Kill) > 0 || !maps.Equal(h.manifest.Envs, h.record.Envs)) {
 		return true
 	}
 	for i := range h.places {

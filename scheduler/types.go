@@ -52,6 +52,7 @@ type Input struct {
 type Current struct {
 	Manifest   *state.Manifest // the last readable one; may be nil when Unreadable
 	Unreadable bool            // the document cannot be read now: somebody may be typing, so it is left alone
+	Restore    bool            // the document could not be read for too long: Manifest is to be written again, changed or not
 }
 
 // Plan is what to do and why.

@@ -24,14 +24,6 @@ type Manifest struct {
 	Extra      jsontext.Value    `json:",embed"`
 }
 
-// Kill names one process that the agent is to kill, as _kill does; what its restart policy says follows. An order for a
-// process that is gone, or whose identity differs, does nothing: so it can stay in the manifest without harm.
-type Kill struct {
-	Instance  string    `json:"instance"`  // InstanceID
-	PID       int       `json:"pid"`       // as the report has it
-	StartTime time.Time `json:"startTime"` // as the report has it
-}
-
 // ManifestEntry is one app of a manifest. It runs as long as app.start is true, which it is where an entry leaves it out;
 // with "start": false it runs nothing, and stays listed with its count.
 type ManifestEntry struct {
@@ -107,15 +99,18 @@ func (e *ManifestEntry) Instances() int {
 }
 
 // Digest identifies the content of an entry: everything but Owner and Sum. A master's entry whose Digest is not its Sum
-// was edited by hand.
+// was edited by hand; one without a Sum was handed over to the master.
 func (e *ManifestEntry) Digest() string {
 	bare := *e
 	bare.Owner, bare.Sum = "", ""
 	return digest(bare)
 }
 
-// Pinned reports whether the entry belongs to a person: it never was the master's, or was edited since.
-func (e *ManifestEntry) Pinned() bool { return e.Owner != OwnerMaster || e.Sum != e.Digest() }
+// Pinned reports whether the entry belongs to a person: it never was the master's, or was edited since. One that says
+// that it is the master's and has no Sum was handed to the master, by hand: the master makes of it what the app says.
+func (e *ManifestEntry) Pinned() bool {
+	return e.Owner != OwnerMaster || e.Sum != "" && e.Sum != e.Digest()
+}
 
 // ContentETag is a revision of something that is a part of a document, or made from one: equal content, equal revision.
 func ContentETag(v any) ETag { return ETag(digest(v)) }
@@ -163,6 +158,9 @@ func (m *Manifest) check(c *checker) {
 		e.Schedule.check(ec.at("schedule"))
 		ec.at("disconnectSeconds").seconds(&e.DisconnectSeconds)
 		e.checkPrevious(ec)
+	}
+	for i := range m.Kill {
+		m.Kill[i].check(c.at("kill", i), m.Node)
 	}
 }
 

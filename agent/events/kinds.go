@@ -11,6 +11,7 @@ const (
 	InstanceStart        = "instance.start"        // its process runs
 	InstanceAdopted      = "instance.adopted"      // its process, which ran already, is watched by this agent
 	InstanceExit         = "instance.exit"         // its process ended by itself
+	InstanceKilled       = "instance.killed"       // its process is killed, as the manifest orders
 	InstanceStop         = "instance.stop"         // its process is asked to stop
 	InstanceStartFailed  = "instance.start-failed" // no process could be made
 	InstanceHealthy      = "instance.healthy"      // all health checks pass

@@ -136,6 +136,7 @@ func (s *Supervisor) follow(d *desired, status state.ManifestStatus) {
 	for _, i := range s.instances {
 		s.watchHealth(i)
 	}
+	s.obey(d.manifest.Kill)
 }
 
 // Manifest gives the manifest that is followed, nil if there never was one, and what is wrong with a newer one. The

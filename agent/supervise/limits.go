@@ -106,7 +106,6 @@ const oomWindow = 2 * time.Second
 func (s *Supervisor) blame(i *instance, exit *state.Exit) {
 	now := s.opts.Limiter.Counters(i.id)
 	killed := s.count(i, now)
-	const sigKill = 9
 	switch {
 	case exit.Signal == sigKill && (killed > 0 || time.Since(i.oomAt) < oomWindow):
 		exit.Reason = "killed by the kernel: " + lackOfMemory(now)

@@ -37,6 +37,7 @@ const (
 	RolloutReverted = "rollout.reverted" // so the last good revision is put back
 
 	EntryReleased = "entry.released" // a person's entry of a manifest is the master's now
+	KillOrdered   = "kill.ordered"   // a process is to be killed by its agent, which could not be dialled
 
 	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
 	DocumentReadable   = "document.readable"   // it can be read again
@@ -47,7 +48,7 @@ const (
 func step(kind string) bool {
 	switch kind {
 	case AppCreated, AppChanged, AppRolledBack, AppDeleted, AppStarted, AppStopped, AppRestarted, AppScaled, AppChoreo,
-		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased:
+		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased, KillOrdered:
 		return true
 	default:
 		return false

@@ -98,7 +98,7 @@ func (a *api) routes() []rest.Route {
 
 		{Method: get, Path: "/v1/node/{id}/proc", Handler: a.nodeProcs},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}", Handler: a.nodeProc},
-		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_kill", Handler: a.toAgent("_kill")},
+		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_kill", Handler: a.kill},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stdout", Handler: a.toAgent("_stdout")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stderr", Handler: a.toAgent("_stderr")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_health", Handler: a.toAgent("_health")},

@@ -24,7 +24,10 @@ const (
 	answerTimeout = 15 * time.Second
 )
 
-type targetKey struct{}
+type (
+	targetKey  struct{}
+	insteadKey struct{} // what answers when the agent does not, a func(why error) error; may be missing
+)
 
 // newProxy makes what passes requests on to agents: to the URL that toAgent put into the context. Whoever writes a report
 // names that URL and answers there, so neither side sees more of the other than the call needs: nothing goes out that
@@ -48,7 +51,13 @@ func newProxy() *httputil.ReverseProxy {
 		ModifyResponse: plainData,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			target, _ := r.Context().Value(targetKey{}).(*url.URL)
-			rest.WriteError(w, r, state.Errorf(state.Unavailable, "", "cannot get an answer of the node's agent at %s: %w", target.Host, err))
+			err = state.Errorf(state.Unavailable, "", "cannot get an answer of the node's agent at %s: %w", target.Host, err)
+			if instead, ok := r.Context().Value(insteadKey{}).(func(error) error); ok {
+				if err = instead(err); err == nil {
+					return
+				}
+			}
+			rest.WriteError(w, r, err)
 		},
 	}
 }
@@ -78,35 +87,47 @@ func plainData(resp *http.Response) error {
 	return nil
 }
 
-// toAgent passes a request about a process on to the agent of its node, which serves the same at /v1/proc. Of the
-// agent's address it uses nothing but scheme, host and port.
+// toAgent passes a request about a process on to the agent of its node, which serves the same at /v1/proc.
 func (a *api) toAgent(what string) rest.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		pid, err := rest.PID(r)
+		target, err := a.target(r, what)
 		if err != nil {
 			return err
-		}
-		node, err := a.nodeOf(r)
-		if err != nil {
-			return err
-		}
-		base, err := url.Parse(node.Value.AgentAddress)
-		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-			return state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
-				node.Value.ID, node.Value.AgentAddress)
 		}
 		body, err := rest.ReadBody(w, r, rest.MaxEdit)
 		if err != nil {
 			return err
 		}
-		target := &url.URL{
-			Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", strconv.Itoa(pid), what), RawQuery: r.URL.RawQuery,
-		}
-		r = r.WithContext(context.WithValue(r.Context(), targetKey{}, target))
-		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-		// The time limit of the server is for its own answers; a log may be followed for days.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-		a.proxy.ServeHTTP(w, r)
+		a.forward(w, r, target, body)
 		return nil
 	}
+}
+
+// target is where the agent of a node serves what a request about a process asks for. Of the agent's address it uses nothing
+// but scheme, host and port.
+func (a *api) target(r *http.Request, what string) (*url.URL, error) {
+	pid, err := rest.PID(r)
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.nodeOf(r)
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(node.Value.AgentAddress)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
+			node.Value.ID, node.Value.AgentAddress)
+	}
+	return &url.URL{
+		Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", strconv.Itoa(pid), what), RawQuery: r.URL.RawQuery,
+	}, nil
+}
+
+func (a *api) forward(w http.ResponseWriter, r *http.Request, target *url.URL, body []byte) {
+	r = r.WithContext(context.WithValue(r.Context(), targetKey{}, target))
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	// The time limit of the server is for its own answers; a log may be followed for days.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	a.proxy.ServeHTTP(w, r)
 }
