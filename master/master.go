@@ -82,9 +82,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	signer, trust, err := o.Signing.load(log)
+	if err != nil {
+		return err
+	}
 	mind := control.New(control.Options{
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
+		Signer: signer, Trust: trust,
 	})
 	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log})
 	loopback := rest.LoopbackAddr(listener.Addr())

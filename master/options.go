@@ -15,6 +15,7 @@ import (
 	"stathub/state"
 	"stathub/state/option"
 	"stathub/state/retention"
+	"stathub/state/signature"
 )
 
 // Version is the master's version, as --version shows it.
@@ -33,6 +34,7 @@ type Options struct {
 	Poll           time.Duration // 0: what suits the bucket
 	EventDays      int           // age at which events are removed; 0: never
 	CrashDays      int           // age at which the last output of crashes is removed; 0: never
+	Signing        Signing
 
 	Elastic []string // options of the seed's Elasticsearch that were given, and mean nothing any more
 
@@ -66,6 +68,7 @@ func table(o *Options) *option.Set {
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
 	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")
+	o.Signing.options(s)
 	s.Int(&ignored, elasticOptions[0], 51027, "of earlier versions; ignored")
 	s.Int(&ignored, elasticOptions[1], 51028, "of earlier versions; ignored")
 	return s
@@ -79,6 +82,7 @@ func ParseOptions(args []string, getenv func(string) string) (Options, error) {
 	if err := s.Parse(args, getenv); err != nil {
 		return Options{}, err
 	}
+	o.Signing.Password = getenv(signature.PasswordEnv)
 	for _, name := range elasticOptions {
 		if s.Given(name) {
 			o.Elastic = append(o.Elastic, "--"+name)

@@ -55,6 +55,8 @@ func TestMainAnswers(t *testing.T) {
 		{[]string{"--version"}, 0, Version, ""},
 		{[]string{"--state.ulr=x"}, 2, "", "did you mean --state.url?"},
 		{[]string{"--state.url=nope://x", "--server.port=0"}, 1, "", "unknown scheme"},
+		{[]string{"--state.url=mem://", "--server.port=0", "--sign.key=/nowhere/key"}, 1, "", "--sign.key: cannot use the secret key /nowhere/key"},
+		{[]string{"--state.url=mem://", "--server.port=0", "--trust.key=RWx"}, 1, "", "without --sign.key"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := Main(c.args, none, &stdout, &stderr); code != c.code || !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.complain) {

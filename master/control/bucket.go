@@ -72,7 +72,11 @@ func (c *Controller) PutRaw(ctx context.Context, key string, body io.ReadSeeker,
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	etag, err := c.store.Put(ctx, key, body, cond)
+	put := func() (state.ETag, error) { return c.store.Put(ctx, key, body, cond) }
+	if node, ok := state.KindManifest.Name(key); ok && c.manifests.seals != nil {
+		put = func() (state.ETag, error) { return c.putSigned(ctx, node, body, cond) }
+	}
+	etag, err := put()
 	if err == nil {
 		c.reread(ctx, key)
 	}
@@ -152,6 +156,9 @@ func (c *Controller) trouble(key string) error {
 
 func troubleOf[T any](f *folder[T], key string) error {
 	name, ok := f.kind.Name(key)
+	if _, signs := signatureOf(f.kind, key); signs {
+		return nil
+	}
 	if !ok {
 		return state.Errorf(state.Invalid, key, "this is no document of ours and is ignored")
 	}

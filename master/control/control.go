@@ -17,6 +17,7 @@ import (
 	"stathub/scheduler"
 	"stathub/state"
 	"stathub/state/eventlog"
+	"stathub/state/signature"
 )
 
 // Limits of a store call. Every call has one, so that an outage is noticed.
@@ -40,6 +41,11 @@ type Options struct {
 	Freeze      liveness.Freeze // when too many nodes are silent to be believed
 
 	RebalanceMoves int // instances a minute that may be moved for balance alone; 0: none
+
+	// Signer, where not nil, signs the manifests. Then those that others write are believed only with a signature by its
+	// key or one of Trust.
+	Signer *signature.Signer
+	Trust  signature.Trust
 
 	// Gate is asked before the bucket is first used, again and again while it is code Unavailable; any other error ends
 	// Run. Nil: no question.
@@ -139,6 +145,7 @@ func New(opts Options) *Controller {
 	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)
 	c.nodes = newFolder[state.Node](state.KindNode, &c.mu)
 	c.manifests = newFolder[state.Manifest](state.KindManifest, &c.mu)
+	c.manifests.seals = newSeals(opts.Signer, opts.Trust)
 	c.reports = newFolder[state.Report](state.KindReport, &c.mu)
 	return c
 }

@@ -71,15 +71,13 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 	if err := f.check(key, next); err != nil {
 		return Doc[T]{}, err
 	}
-	etag, err := state.Write(ctx, c.store, key, state.Encode(next), over(old.ETag))
+	doc, err := putDoc(ctx, c, f, name, next, over(old.ETag))
 	switch code := state.CodeOf(err); {
 	case code == state.Stale || code == state.Exists:
 		return Doc[T]{}, &state.Error{Code: code, Key: key, Err: errLost}
 	case err != nil:
 		return Doc[T]{}, err
 	}
-	doc := Doc[T]{Value: next, ETag: etag}
-	f.apply(name, doc)
 	c.tellEdit(before, next)
 	if f.kind == state.KindApp || f.kind == state.KindChoreo {
 		c.reindexApps(name)

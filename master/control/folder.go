@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"stathub/state"
+	"stathub/state/signature"
 )
 
 // Doc is one document of the bucket as the master last saw it. Value is shared and never changes: copy before you edit.
@@ -17,6 +19,7 @@ type Doc[T any] struct {
 	Value *T         // the last revision that could be read; nil when there was none
 	ETag  state.ETag // the newest revision that was seen, readable or not; empty when there is no document
 	Err   error      // what is wrong with the newest revision; nil when Value is it
+	seal  state.ETag // the revision of its signature, where one is asked for
 }
 
 // parallel bounds the store calls that are under way at one time for one purpose.
@@ -28,6 +31,7 @@ type folder[T any] struct {
 	kind   state.Kind
 	decode func(key string, data []byte) (*T, error)
 	check  func(key string, doc *T) error
+	seals  *seals // nil: nothing is signed
 
 	mu     *sync.RWMutex // the controller's: it guards what follows
 	docs   map[string]Doc[T]
@@ -90,6 +94,7 @@ func (f *folder[T]) refresh(ctx context.Context, s state.Store) (changed bool, e
 	if err != nil {
 		return false, err
 	}
+	f.seals.listed(listed.signed)
 	fetched, err := f.fetch(ctx, s, f.outdated(listed))
 	for name, why := range listed.blocked {
 		fetched[name] = Doc[T]{Value: f.get(name).Value, ETag: blockedETag, Err: why}
@@ -103,7 +108,7 @@ func (f *folder[T]) outdated(l listing) []string {
 	defer f.mu.RUnlock()
 	var names []string
 	for name, e := range l.entries {
-		if doc, ok := f.docs[name]; !ok || doc.ETag != e.ETag {
+		if doc, ok := f.docs[name]; !ok || doc.ETag != e.ETag || doc.seal != f.seals.of(name) {
 			names = append(names, name)
 		}
 	}
@@ -140,7 +145,12 @@ func (f *folder[T]) fetchOne(ctx context.Context, s state.Store, name string) (D
 	data, entry, err := state.Read(ctx, s, f.kind.Key(name), "", state.MaxDocument)
 	switch state.CodeOf(err) {
 	case "":
-		return f.read(name, data, entry.ETag, f.get(name).Value), nil
+		doc := f.read(name, data, entry.ETag, f.get(name).Value)
+		seal, denied, err := f.seals.check(ctx, s, name, data)
+		if doc.seal = seal; denied != nil && doc.Err == nil {
+			doc.Value, doc.Err = f.get(name).Value, denied
+		}
+		return doc, err
 	case state.NotFound:
 		return Doc[T]{}, nil
 	case state.Unavailable:
@@ -158,7 +168,9 @@ func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whol
 	defer f.mu.Unlock()
 	fresh := func(name string) bool { return f.edited[name] > before }
 	for name, doc := range fetched {
-		if !fresh(name) && f.docs[name].ETag != doc.ETag {
+		if old, known := f.docs[name]; known && f.seals.waits(name, doc.ETag, doc.Err == nil, time.Now()) {
+			continue
+		} else if !fresh(name) && (old.ETag != doc.ETag || old.seal != doc.seal) {
 			f.docs[name] = doc
 			changed = true
 		}
@@ -185,18 +197,23 @@ type listing struct {
 	entries map[string]state.Entry // by app or node
 	blocked map[string]error       // names whose document cannot be there: a folder is in its place
 	junk    []string               // other keys
+	signed  map[string]state.ETag  // the signatures of manifests, by node
 }
 
 func list(ctx context.Context, s state.Store, kind state.Kind) (listing, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	l := listing{entries: map[string]state.Entry{}, blocked: map[string]error{}}
+	l := listing{entries: map[string]state.Entry{}, blocked: map[string]error{}, signed: map[string]state.ETag{}}
 	for e, err := range s.List(ctx, kind.Prefix()) {
 		if err != nil {
 			return listing{}, err
 		}
 		if name, ok := kind.Name(e.Key); ok {
 			l.entries[name] = e
+			continue
+		}
+		if name, ok := signatureOf(kind, e.Key); ok {
+			l.signed[name] = e.ETag
 			continue
 		}
 		first, _, nested := strings.Cut(strings.TrimPrefix(e.Key, kind.Prefix()), "/")
@@ -210,4 +227,13 @@ func list(ctx context.Context, s state.Store, kind state.Kind) (listing, error) 
 		delete(l.blocked, name) // an object store can have both
 	}
 	return l, nil
+}
+
+// signatureOf gives the node whose manifest a key is the signature of.
+func signatureOf(kind state.Kind, key string) (node string, ok bool) {
+	doc, ok := signature.Document(key)
+	if !ok || kind != state.KindManifest {
+		return "", false
+	}
+	return kind.Name(doc)
 }

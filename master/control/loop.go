@@ -132,6 +132,7 @@ func (c *Controller) round(ctx context.Context) {
 	if c.rounds.Load() == 0 {
 		c.reindex() // searches are not to wait until all records are written
 	}
+	c.mendSeals(ctx)
 	c.keepRecords(ctx)
 	c.reindex()
 	if c.takeDirty() {

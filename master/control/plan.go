@@ -218,7 +218,10 @@ func (c *Controller) remove(ctx context.Context, kind state.Kind, name string, e
 	}
 	err := c.store.Delete(ctx, key, etag)
 	if state.CodeOf(err) == state.NotFound {
-		return nil
+		err = nil
+	}
+	if err == nil && kind == state.KindManifest {
+		c.manifests.seals.remove(ctx, c.store, name)
 	}
 	return err
 }

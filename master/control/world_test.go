@@ -13,6 +13,7 @@ import (
 	"stathub/master/index"
 	"stathub/state"
 	"stathub/state/memstore"
+	"stathub/state/signature"
 )
 
 // fakeIndex finds nodes by "*" or by one tag. The real index has goroutines that cannot live in a synctest bubble.
@@ -60,7 +61,8 @@ type world struct {
 	store *memstore.Store
 	ctx   context.Context
 	c     *Controller
-	moves int    // Options.RebalanceMoves
+	moves int // Options.RebalanceMoves
+	signs *signature.Signer
 	halt  func() // stops the master
 	done  sync.WaitGroup
 }
@@ -82,7 +84,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 // startMaster starts a master that knows nothing.
 func (w *world) startMaster() {
-	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second, RebalanceMoves: w.moves})
+	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second, RebalanceMoves: w.moves, Signer: w.signs})
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan struct{})
 	go func() {

@@ -39,12 +39,8 @@ func write[T any](ctx context.Context, c *Controller, f *folder[T], name string,
 	defer c.locks.lock(key)()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	etag, err := state.Write(ctx, c.store, key, state.Encode(doc), over(old))
-	if err != nil {
-		return err
-	}
-	f.apply(name, Doc[T]{Value: doc, ETag: etag})
-	return nil
+	_, err := putDoc(ctx, c, f, name, doc, over(old))
+	return err
 }
 
 // over is the condition of a write over a revision.
