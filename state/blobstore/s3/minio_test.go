@@ -15,6 +15,8 @@ import (
 	"stathub/localstack/miniosrv"
 	"stathub/state"
 	_ "stathub/state/blobstore/s3"
+	"stathub/state/circuit"
+	"stathub/state/meter"
 	"stathub/state/storetest"
 )
 
@@ -116,7 +118,11 @@ func TestContract(t *testing.T) {
 		if prefix != "" {
 			raw += "&prefix=" + prefix
 		}
-		return openURL(t, raw)
+		s := openURL(t, raw)
+		if prefix != "" { // as programs have it
+			s = circuit.New(meter.New(s), circuit.Options{})
+		}
+		return s
 	}
 	for name, c := range map[string]struct {
 		prefix     string
