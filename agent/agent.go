@@ -21,8 +21,7 @@ import (
 	"stathub/agent/proc"
 	"stathub/agent/supervise"
 	"stathub/state"
-	"stathub/state/circuit"
-	"stathub/state/meter"
+	"stathub/state/guard"
 	"stathub/state/option"
 	"stathub/state/retention"
 	"stathub/web/rest"
@@ -116,9 +115,8 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot open the bucket (--state.url, --master.address): %w", err)
 	}
-	counted := meter.New(store)
-	guarded := circuit.New(counted, circuit.Options{})
-	store = guarded
+	var stores guard.Stores
+	store = stores.Add("bucket", store)
 	ends.add("close the bucket", store.Close)
 	runner, err := proc.NewRunner(o.StoreDirectory)
 	if err != nil {
@@ -140,7 +138,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, Alone: o.Standalone(), StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
-	return serve(ctx, o, sv, store, listener, address, log)
+	return serve(ctx, o, sv, store, &stores, listener, address, log)
 }
 
 // isolate gives what limits this agent can enforce.
@@ -207,7 +205,7 @@ func (o *Options) address(bound net.Addr) string {
 const shutdownGrace = 3 * time.Second
 
 // serve supervises, and serves the page and the API, until ctx ends or one of the two fails.
-func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state.Store, l net.Listener, address string, log *slog.Logger) error {
+func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state.Store, stores *guard.Stores, l net.Listener, address string, log *slog.Logger) error {
 	tell(o, l, address, log)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -226,7 +224,7 @@ func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state
 	}
 	defer aside.Wait()
 	streams := make(chan struct{})
-	server := rest.NewServer(handler(o, sv, store, rest.LoopbackAddr(l.Addr()), streams, log), log)
+	server := rest.NewServer(handler(o, sv, store, stores, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)
 	go func() {
 		err := server.Serve(l)

@@ -6,29 +6,33 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"stathub/agent/events"
 	"stathub/agent/httpapi"
 	"stathub/agent/standalone"
 	"stathub/agent/supervise"
 	"stathub/state"
+	"stathub/state/guard"
 	"stathub/web"
 	"stathub/web/rest"
 )
 
 // handler serves the page and the API. loopback says that the server is reached from this machine only; streams end when
 // stop is closed.
-func handler(o Options, sv *supervise.Supervisor, store state.Store, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
+func handler(o Options, sv *supervise.Supervisor, store state.Store, stores *guard.Stores, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
+	told := gauges{started: time.Now(), sv: sv, stores: stores}
 	opts := httpapi.Options{
-		Secure: rest.SecureOptions{Log: log, Loopback: loopback},
-		Master: o.MasterAddress,
-		Ready:  func() error { return ready(sv) },
-		Stop:   stop,
+		Metrics: told.write,
+		Secure:  rest.SecureOptions{Log: log, Loopback: loopback},
+		Master:  o.MasterAddress,
+		Ready:   func() error { return ready(sv) },
+		Stop:    stop,
 	}
 	if o.Standalone() {
 		opts.Editor = standalone.New(store, o.NodeID, sv)
 	}
-	page := web.AgentPage(func(ctx context.Context) web.Machine { return machine(ctx, o, sv, opts.Editor) })
+	page := web.AgentPage(func(ctx context.Context) web.Machine { return machine(ctx, o, sv, stores, opts.Editor) })
 	return httpapi.Handler(sv, page, opts)
 }
 
@@ -49,14 +53,14 @@ const (
 )
 
 // machine is what the page shows at this moment.
-func machine(ctx context.Context, o Options, sv *supervise.Supervisor, editor *standalone.Editor) web.Machine {
+func machine(ctx context.Context, o Options, sv *supervise.Supervisor, stores *guard.Stores, editor *standalone.Editor) web.Machine {
 	r := sv.Report()
 	m := web.Machine{
 		Node: state.Node{
 			Facts: r.Facts, ID: r.Node, Tags: r.Tags, AgentVersion: r.AgentVersion, Isolation: r.Isolation,
 			State: state.NodeUp, LastSeen: r.UpdatedAt, Schedulable: true,
 		},
-		Problems: r.Errors, Standalone: o.Standalone(), Master: o.MasterAddress, Manifest: state.KindManifest.Key(o.NodeID),
+		Problems: r.Errors, Stores: stores.States(), Standalone: o.Standalone(), Master: o.MasterAddress, Manifest: state.KindManifest.Key(o.NodeID),
 	}
 	if o.Standalone() {
 		m.Manifest = filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(m.Manifest))

@@ -23,11 +23,11 @@ import (
 	"stathub/master/journal"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
-	"stathub/state/circuit"
-	_ "stathub/state/dirstore" // file://
+	_ "stathub/state/dirstore"  // file://
+	"stathub/state/guard"
 	"stathub/state/httpstore"
 	_ "stathub/state/memstore" // mem://
-	"stathub/state/meter"
+	"stathub/state/metric"
 	"stathub/state/retention"
 	"stathub/web"
 	"stathub/web/rest"
@@ -70,9 +70,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
-	counted := meter.New(store)
-	guarded := circuit.New(counted, circuit.Options{})
-	store = guarded
+	var stores guard.Stores
+	store = stores.Add("bucket", store)
 	found, err := newIndexes()
 	if err != nil {
 		return err
@@ -86,19 +85,22 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var plans metric.Histogram
 	mind := control.New(control.Options{
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
-		Signer: signer, Trust: trust,
+		Signer: signer, Trust: trust, Planned: plans.Observe,
 	})
 	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
+	told := gauges{started: time.Now(), mind: mind, stores: &stores, plans: &plans}
 	api := httpapi.Handler(httpapi.Options{
+		Metrics: told.write, Store: stores.States,
 		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done(), Allow: httpstore.AllowNode}),
-		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL)) }),
+		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL), &stores) }),
 	})
 	clean := func(ctx context.Context) error {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays})

@@ -6,12 +6,13 @@ import (
 
 	"stathub/master/control"
 	"stathub/state"
+	"stathub/state/guard"
 	"stathub/web"
 )
 
 // cluster is what the console's first page shows at this moment.
-func cluster(mind *control.Controller, bucket string) web.Cluster {
-	c := web.Cluster{Bucket: bucket, Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+func cluster(mind *control.Controller, bucket string, stores *guard.Stores) web.Cluster {
+	c := web.Cluster{Bucket: bucket, Stores: stores.States(), Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
 	statuses := mind.Statuses()
 	for _, name := range mind.AppNames() {
 		s := statuses[name]

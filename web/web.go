@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"stathub/state"
+	"stathub/state/guard"
 	"stathub/web/rest"
 )
 
@@ -27,6 +28,14 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"ago":   ago,
 	"ports": links,
 	"local": local,
+	"store": func(l *language, now time.Time, s guard.State) any {
+		return struct {
+			L     *language
+			Now   time.Time
+			State guard.State
+		}{l, now, s}
+	},
+	"milliseconds": func(d time.Duration) string { return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) },
 }).ParseFS(files, "templates/*.html"))
 
 // local is an instance's name on its own node: "web.0" of "n1/web.0".
@@ -35,6 +44,7 @@ func local(instance string) string { return instance[strings.LastIndexByte(insta
 // Cluster is what the master's page shows.
 type Cluster struct {
 	Bucket  string // its URL, without secrets
+	Stores  []guard.State
 	Problem string // why the bucket is out of reach; empty when it is not
 	Frozen  string // why nothing is moved off nodes that are silent; empty when it is
 	Apps    []App
@@ -61,6 +71,7 @@ func (a App) More() int { return a.Wanted + 1 }
 // Machine is what an agent's page shows.
 type Machine struct {
 	Node       state.Node
+	Stores     []guard.State
 	Problems   []string // what is wrong with the node or its manifest
 	Procs      []state.Proc
 	Events     []Event  // newest first
@@ -93,7 +104,7 @@ func MasterPage(view func() Cluster) http.Handler {
 			Addresses                          map[string]string // node id → agent address
 			Up, AppCount, NodeCount, ProcCount int
 		}{
-			Cluster: Cluster{c.Bucket, c.Problem, c.Frozen, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
+			Cluster: Cluster{c.Bucket, c.Stores, c.Problem, c.Frozen, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
 			Up: countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"stathub/agent/health"
 	"stathub/agent/standalone"
 	"stathub/state"
+	"stathub/state/metric"
 	"stathub/web/rest"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	Master string             // URL of the master that edits belong to; may be empty
 	Ready  func() error       // why the agent cannot work yet; nil: always ready
 	Stop   <-chan struct{}    // closed when streams must end, so that the server can shut down
+
+	Metrics func(*metric.Writer) // what /metrics tells; nil: there is none
 }
 
 // Handler serves the API, and page at / and /assets/. It is complete: every check of web/rest is in it.
@@ -74,6 +77,9 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/v1/crash/{name}", Handler: a.crash},
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
+	}
+	if opts.Metrics != nil {
+		routes = append(routes, rest.Route{Method: "GET", Path: "/metrics", Handler: rest.Metrics(opts.Metrics)})
 	}
 	if page != nil {
 		show := func(w http.ResponseWriter, r *http.Request) error { page.ServeHTTP(w, r); return nil }

@@ -50,6 +50,8 @@ type Options struct {
 	// Gate is asked before the bucket is first used, again and again while it is code Unavailable; any other error ends
 	// Run. Nil: no question.
 	Gate func(ctx context.Context) error
+
+	Planned func(took time.Duration) // is told of each plan; nil: nobody is
 }
 
 // NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.

@@ -73,9 +73,13 @@ func (c *Controller) decide(ctx context.Context) {
 	edits := c.edits // before the picture is taken: it has these, and perhaps more
 	c.mu.RUnlock()
 	c.forgive(time.Now())
+	began := time.Now()
 	in, etags := c.input(ctx)
 	in.Moves = c.balance.offer(in.Now)
 	plan := scheduler.Schedule(in)
+	if c.opts.Planned != nil {
+		c.opts.Planned(time.Since(began))
+	}
 	plan.Wake = sooner(plan.Wake, c.balance.made(in.Moves, plan.Moved, in.Now))
 	c.explainQueries(ctx, plan.Apps, func(app string) string {
 		if ch := in.Choreos[app]; ch != nil {

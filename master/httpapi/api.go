@@ -7,11 +7,14 @@ import (
 	"net/http/httputil"
 	"slices"
 	"strings"
+	"time"
 
 	"stathub/master/control"
 	"stathub/master/journal"
 	"stathub/master/suggest"
 	"stathub/state"
+	"stathub/state/guard"
+	"stathub/state/metric"
 	"stathub/web/rest"
 )
 
@@ -23,6 +26,9 @@ type Options struct {
 	Page    http.Handler            // the console: / and /assets/; nil: none
 	Gateway http.Handler            // the bucket for agents, at /state/; nil: none
 	Log     *slog.Logger            // nil: none
+
+	Metrics func(*metric.Writer) // what /metrics tells; nil: there is none
+	Store   func() []guard.State // how the bucket is doing; nil: unknown
 }
 
 type api struct {
@@ -30,6 +36,7 @@ type api struct {
 	journal *journal.Journal
 	log     *slog.Logger
 	proxy   *httputil.ReverseProxy
+	store   func() []guard.State
 }
 
 // Handler serves the API.
@@ -37,10 +44,13 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy()}
+	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy(), store: o.Store}
 	routes := a.routes()
 	for what, box := range o.Suggest {
 		routes = append(routes, rest.Route{Method: get, Path: "/v1/" + what + "/_suggest", Handler: a.suggestTo(box)})
+	}
+	if o.Metrics != nil {
+		routes = append(routes, rest.Route{Method: get, Path: "/metrics", Handler: rest.Metrics(o.Metrics)})
 	}
 	mux := rest.NewRouter(routes)
 	if o.Page != nil {
@@ -140,8 +150,23 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
 	rest.WriteJSON(w, r, http.StatusOK, struct {
 		Status string `json:"status"`
 		Frozen string `json:"frozen,omitzero"`
-	}{"ready", a.control.Frozen()}, "")
+		Bucket string `json:"bucket,omitzero"` // why edits are refused
+	}{"ready", a.control.Frozen(), a.away()}, "")
 	return nil
+}
+
+// away says why the bucket is out of reach; empty: it is not. Reads go on from memory meanwhile: the master is as ready as
+// it can be.
+func (a *api) away() string {
+	if a.store == nil {
+		return ""
+	}
+	for _, s := range a.store() {
+		if s.Open {
+			return "out of reach since " + s.Since.UTC().Format(time.RFC3339) + ": " + s.Err
+		}
+	}
+	return ""
 }
 
 // unreadable answers for a stored document that could never be read.

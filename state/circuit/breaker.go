@@ -9,7 +9,6 @@ import (
 	"github.com/sony/gobreaker/v2"
 
 	"stathub/state"
-	"stathub/state/metric"
 )
 
 // State is how a bucket is doing, as far as this program has asked it.
@@ -168,17 +167,4 @@ func (b *breaker) snapshot() State {
 		s.Retry = time.Time{}
 	}
 	return s
-}
-
-// Write writes the state as metrics.
-func (c *Circuit) Write(w *metric.Writer) {
-	s := c.State()
-	w.Family("stathub_store_circuit_open", metric.Gauge, "1 while the bucket is taken to be out of reach, so that requests fail at once.")
-	w.Bool(s.Open)
-	w.Family("stathub_store_failing_seconds", metric.Gauge, "For how long requests to the bucket have failed; 0: the last one was answered.")
-	failing := 0.0
-	if !s.Since.IsZero() {
-		failing = time.Since(s.Since).Seconds()
-	}
-	w.Sample(failing)
 }

@@ -109,29 +109,40 @@ func (m *Meter) Counts() []Count {
 	return all
 }
 
-// Write writes the counts as metrics.
-func (m *Meter) Write(w *metric.Writer) {
-	counts := m.Counts()
-	w.Family("stathub_store_requests_total", metric.Counter, "Requests to the bucket, each page of a listing and each retry counted.")
-	for _, c := range counts {
-		for _, o := range outcomes {
-			if n := c.Requests[o]; n > 0 {
-				w.Sample(float64(n), "op", string(c.Op), "kind", c.Kind, "outcome", string(o))
+// Named is a Meter with the name of its store.
+type Named struct {
+	Name string
+	*Meter
+}
+
+// Write writes the counts of several meters as metrics, with the names as label "store".
+func Write(w *metric.Writer, meters ...Named) {
+	w.Family("stathub_store_requests_total", metric.Counter, "Requests to the store, each page of a listing and each retry counted.")
+	for _, m := range meters {
+		for _, c := range m.Counts() {
+			for _, o := range outcomes {
+				if n := c.Requests[o]; n > 0 {
+					w.Sample(float64(n), "store", m.Name, "op", string(c.Op), "kind", c.Kind, "outcome", string(o))
+				}
 			}
 		}
 	}
-	w.Family("stathub_store_bytes_total", metric.Counter, "Bytes of the bodies of requests to the bucket and of their answers.")
-	for _, c := range counts {
-		w.Sample(float64(c.Sent), "op", string(c.Op), "kind", c.Kind, "direction", "sent")
-		w.Sample(float64(c.Received), "op", string(c.Op), "kind", c.Kind, "direction", "received")
-	}
-	w.HistogramFamily("stathub_store_request_duration_seconds", "Time from a request to the bucket to the beginning of its answer; requests that were to wait are left out.")
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, op := range []Op{Get, Head, Put, Delete, List} {
-		if h := m.latency[op]; h != nil {
-			w.Histogram(h, "op", string(op))
+	w.Family("stathub_store_bytes_total", metric.Counter, "Bytes of the bodies of requests to the store and of their answers.")
+	for _, m := range meters {
+		for _, c := range m.Counts() {
+			w.Sample(float64(c.Sent), "store", m.Name, "op", string(c.Op), "kind", c.Kind, "direction", "sent")
+			w.Sample(float64(c.Received), "store", m.Name, "op", string(c.Op), "kind", c.Kind, "direction", "received")
 		}
+	}
+	w.HistogramFamily("stathub_store_request_duration_seconds", "Time from a request to the store to the beginning of its answer; requests that were to wait are left out.")
+	for _, m := range meters {
+		m.mu.Lock()
+		for _, op := range []Op{Get, Head, Put, Delete, List} {
+			if h := m.latency[op]; h != nil {
+				w.Histogram(h, "store", m.Name, "op", string(op))
+			}
+		}
+		m.mu.Unlock()
 	}
 }
 

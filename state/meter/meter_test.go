@@ -57,7 +57,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("counted %v\nwant    %v", got, want)
 	}
 	var w metric.Writer
-	if m.Write(&w); len(w.Bytes()) == 0 {
+	if meter.Write(&w, meter.Named{Name: "bucket", Meter: m}); len(w.Bytes()) == 0 {
 		t.Error("no metrics")
 	}
 }
