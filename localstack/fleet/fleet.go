@@ -24,7 +24,7 @@ type Options struct {
 	N    int
 	Open func(i int) (state.Store, error) // the bucket of agent i; Stop closes what it gave
 
-	Node       func(i int) string                           // default node-00000 …
+	Node       func(i int) string                           // default Node
 	Dir        string                                       // of the store directories; "": a temporary one, in memory where the system has such, removed by Stop
 	Poll       time.Duration                                // default supervise's
 	Heartbeat  time.Duration                                // default supervise's
@@ -46,13 +46,16 @@ type Fleet struct {
 	news chan struct{} // closed at the next change, and replaced
 }
 
+// Node is the name of agent i where Options do not say.
+func Node(i int) string { return fmt.Sprintf("node-%05d", i) }
+
 // Start starts the agents. They end with ctx, or by Stop, which has to be called in either case.
 func Start(ctx context.Context, o Options) (*Fleet, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Node == nil {
-		o.Node = func(i int) string { return fmt.Sprintf("node-%05d", i) }
+		o.Node = Node
 	}
 	boot, err := bootID()
 	if err != nil {
@@ -60,7 +63,7 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{opts: o, news: make(chan struct{})}
 	if o.Dir == "" {
-		if f.owned, err = os.MkdirTemp(memoryDir(), "stathub-fleet-"); err != nil {
+		if f.owned, err = os.MkdirTemp(MemoryDir(), "stathub-fleet-"); err != nil {
 			return nil, fmt.Errorf("cannot make the folder of the simulated agents: %w", err)
 		}
 		f.opts.Dir = f.owned
@@ -80,9 +83,9 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	return f, nil
 }
 
-// memoryDir is a folder in memory if the system has one (Linux: tmpfs): on one disk a thousand agents would wait for each
-// other's fsync, which a thousand machines do not.
-func memoryDir() string {
+// MemoryDir is a folder in memory if the system has one (Linux: tmpfs), else "": on one disk a thousand agents would wait
+// for each other's fsync, which a thousand machines do not.
+func MemoryDir() string {
 	const dir = "/dev/shm"
 	if probe, err := os.MkdirTemp(dir, "stathub-fleet-"); err == nil && os.Remove(probe) == nil {
 		return dir

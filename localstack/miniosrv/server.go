@@ -175,6 +175,9 @@ func (s *Server) logTail() string {
 	return strings.TrimSpace(string(text[max(0, len(text)-2000):]))
 }
 
+// PID is the server's process.
+func (s *Server) PID() int { return s.process.Pid }
+
 // Done is closed when the server has ended, by Stop or by itself.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
