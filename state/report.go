@@ -10,7 +10,8 @@ import (
 type Report struct {
 	Node         string         `json:"node"`
 	AgentVersion string         `json:"agentVersion"`
-	UpdatedAt    time.Time      `json:"updatedAt"` // the agent's clock
+	Writer       string         `json:"writer,omitzero"` // the agent: host, boot, and a name of its own; another one each time it starts
+	UpdatedAt    time.Time      `json:"updatedAt"`       // the agent's clock
 	Facts        Facts          `json:"facts"`
 	Tags         []string       `json:"tags"`      // the first tags of a new node (--node.tags)
 	Isolation    []string       `json:"isolation"` // limits that this agent can enforce
@@ -25,6 +26,7 @@ type ManifestStatus struct {
 	Generation int64          `json:"generation"`
 	Term       int64          `json:"term,omitzero"` // of its writer; 0: a person's
 	ETag       ETag           `json:"etag,omitzero"`
+	SignedBy   string         `json:"signedBy,omitzero"` // id of the key, where manifests must be signed
 	Error      string         `json:"error,omitzero"`
 	Extra      jsontext.Value `json:",embed"`
 }

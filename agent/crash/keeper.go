@@ -149,7 +149,11 @@ func (k *Keeper) Run(ctx context.Context) {
 			again = time.After(k.spread(wait))
 			if failing != err.Error() {
 				failing = err.Error()
-				k.opts.Log.Warn("cannot put the last output of instances into the bucket; keeping it", "error", err)
+				level := slog.LevelWarn
+				if state.CodeOf(err) == state.Denied { // a bucket that may not be written is told of by who opened it
+					level = slog.LevelInfo
+				}
+				k.opts.Log.Log(ctx, level, "cannot put the last output of instances into the bucket; keeping it", "error", err)
 			}
 		default:
 			wait, failing = 0, ""

@@ -34,6 +34,8 @@ const (
 	ArtifactFailed  = "artifact.failed"  // the source does not give it, and the copy in the cache is used
 	ArtifactBack    = "artifact.back"    // the source gives it again
 
+	NodeDoubled = "node.doubled" // another agent, elsewhere, is this node too
+
 	StoreLost  = "store.lost"  // the bucket does not answer
 	StoreBack  = "store.back"  // it does again
 	DiskFailed = "disk.failed" // the store directory cannot be written: full, read-only, broken
@@ -43,7 +45,7 @@ const (
 // Bad reports whether a kind is one that somebody should look at.
 func Bad(kind string) bool {
 	switch kind {
-	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, StoreLost, DiskFailed, EventsLost,
+	case InstanceExit, InstanceStartFailed, InstanceUnhealthy, InstanceReplace, ManifestRejected, NodeDoubled, StoreLost, DiskFailed, EventsLost,
 		InstanceDisconnected, InstanceOOM, InstancePIDs, InstanceDisk, InstanceLimits, ArtifactHeld, ArtifactFailed:
 		return true
 	default:

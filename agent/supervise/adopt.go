@@ -19,6 +19,9 @@ func (s *Supervisor) adopt() error {
 	if err != nil {
 		return fmt.Errorf("cannot look for running instances: %w", err)
 	}
+	if s.opts.Trust != nil {
+		s.followed = later(s.followed, followedBy(found))
+	}
 	leaders := map[string][]proc.Found{}
 	for _, f := range found {
 		if id := f.Env[proc.MarkerEnv]; ours(s.opts.Node, id) {

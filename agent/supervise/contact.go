@@ -37,7 +37,7 @@ const (
 // sleeps. It is safe for concurrent use.
 type contact struct {
 	clock  func() time.Duration
-	always bool // the bucket is this agent's own
+	always bool // the bucket is this agent's own, or nobody is to hear of it
 	kick   chan struct{}
 
 	mu       sync.Mutex
@@ -51,7 +51,7 @@ type contact struct {
 }
 
 func newContact(o Options) *contact {
-	return &contact{clock: o.Clock, always: o.Alone, kick: make(chan struct{}, 1)}
+	return &contact{clock: o.Clock, always: o.Alone || o.Mute, kick: make(chan struct{}, 1)}
 }
 
 // now is how the agent stands with the bucket.

@@ -13,7 +13,7 @@ import (
 func (s *Supervisor) heartbeats(ctx context.Context) {
 	key := state.KindHeartbeat.Key(s.opts.Node)
 	failing, retry := once{log: s.log}, firstRetry
-	for {
+	for together := true; ; { // with others that started, or failed, at the same moment
 		limited, cancel := context.WithTimeout(ctx, s.contact.within(s.opts.Deadline, 3))
 		began, text := s.opts.Clock(), time.Now().UTC().Format(time.RFC3339Nano)+"\n"
 		_, err := s.opts.Store.Put(limited, key, bytes.NewReader([]byte(text)), state.Condition{})
@@ -25,17 +25,23 @@ func (s *Supervisor) heartbeats(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			failing.warn("heartbeat", "cannot write the heartbeat", err)
-			if wait = min(wait, retry); retry < s.opts.Heartbeat {
+			if state.CodeOf(err) != state.Denied { // told with the report
+				failing.warn("heartbeat", "cannot write the heartbeat", err)
+			}
+			if wait = min(wait, scatter(retry, s.opts.Jitter())); retry < s.opts.Heartbeat {
 				retry *= 2
 			}
 		case failing.clear("heartbeat"):
 			s.log.Info("the heartbeat is written again")
 		}
 		if err == nil {
+			if together {
+				wait = time.Duration(float64(wait) * s.opts.Jitter())
+			}
 			retry = firstRetry
 			s.noteContact(false)
 		}
+		together = err != nil
 		if !pauseOr(ctx, wait, s.contact.kick) {
 			return
 		}

@@ -73,7 +73,7 @@ func (s *Supervisor) begin(i *instance, a converge.Action) {
 }
 
 // noteBegun has it on disk that a process is about to be made for a run, before it is: an agent that finds no process then
-// takes the run for one that has ended, and does not begin it again. It is false when the try was called off.
+// takes the run for one that has ended, and does not begin it again. ok is false when the try was called off.
 func (s *Supervisor) noteBegun(ctx context.Context, t try) bool {
 	noted := make(chan (<-chan struct{}), 1)
 	s.post(func() {
@@ -213,26 +213,26 @@ func (s *Supervisor) nextRun(i *instance, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// recall takes what the disk of an agent no longer tells of scheduled jobs from the report in the bucket. It is false when
+// recall takes what the disk of an agent no longer tells of scheduled jobs from the report in the bucket. ok is false when
 // that has to be tried again.
-func (s *Supervisor) recall(ctx context.Context) bool {
+func (s *Supervisor) recall(ctx context.Context) (followed mark, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
 	defer cancel()
 	key := state.KindReport.Key(s.opts.Node)
 	data, _, err := state.Read(ctx, s.opts.Store, key, "", state.MaxDocument)
 	if code := state.CodeOf(err); err != nil {
-		return code != state.Unavailable && code != state.Denied
+		return mark{}, code != state.Unavailable && code != state.Denied
 	}
 	report, err := state.Decode[state.Report](key, data)
 	if err != nil {
-		return true // of another kind of agent, or edited: there is nothing to learn
+		return mark{}, true // of another kind of agent, or edited: there is nothing to learn
 	}
 	s.post(func() {
 		for k := range report.Instances {
 			s.remember(&report.Instances[k])
 		}
 	})
-	return true
+	return mark{report.Manifest.Term, report.Manifest.Generation}, true
 }
 
 // remember takes up what the report tells of one instance: which runs there were, and when the next was to be.

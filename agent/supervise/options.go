@@ -2,10 +2,12 @@ package supervise
 
 import (
 	"context"
+	crand "crypto/rand"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"stathub/agent/artifact"
@@ -41,9 +43,14 @@ type Artifacts interface {
 type Options struct {
 	Node      string // a name that state.CheckName accepts
 	Dir       string // the store directory, absolute; the caller holds its lock
-	Store     state.Store
 	Runner    Runner
 	Artifacts Artifacts
+
+	// Store is where the manifest is read, and where the report, the heartbeat, events and crashes are written. One that is
+	// made of several may have two more methods: Costly() bool, that requests are paid for, so that what only keeps up with
+	// the world is done less often; Hinting() bool, that its Watch tells of every change for the moment, so that polls are
+	// but a safety net.
+	Store state.Store
 
 	Facts     func(context.Context) (state.Facts, error) // default: none
 	Hostname  string                                     // NODE_HOSTNAME
@@ -51,12 +58,15 @@ type Options struct {
 	Isolation []string                                   // what Limiter can enforce, in the words of package proc and IsolationDisk
 	Limiter   Limiter                                    // default: none
 	Version   string
+	Writer    string // names this very agent process in its report; default: of Hostname, the boot and chance
 
+	Trust      Trust           // whose manifests are followed; default: anybody's
 	Poll       time.Duration   // of the manifest; default 5 s
 	Heartbeat  time.Duration   // default 10 s
 	Deadline   time.Duration   // of each request to the store; default 30 s
 	LogsTold   bool            // the system tells of writes to logs (logs.Keeper.Told)
 	Alone      bool            // the bucket is this agent's own: it is always in touch with it
+	Mute       bool            // report, heartbeat, events and crashes go nowhere; nobody acts on the agent's silence
 	StopOnExit bool            // the processes end with the agent, each within its own time to stop
 	Hurry      <-chan struct{} // closed: at such an end they are killed now; nil: never
 
@@ -90,6 +100,10 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Writer == "" {
+		boot, _ := proc.BootID()
+		o.Writer = writerName(o.Hostname, boot, strings.ToLower(crand.Text()))
 	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64

@@ -2,100 +2,210 @@ package supervise
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"log/slog"
-	"os"
 	"time"
 
 	"stathub/agent/events"
 	"stathub/state"
 )
 
-// poller reads the manifest whenever it may have changed.
+// poller reads the manifest whenever it may have changed. One goroutine uses it.
 type poller struct {
 	s    *Supervisor
 	key  string
 	seen state.ETag // of the last revision that was read, good or bad
 	good state.ManifestStatus
-	term int64 // of the manifest that is followed
+	last mark  // the latest manifest that was ever followed, as far as is known
+	bad  doubt // about the revision in the bucket
 	once once
+
+	changed, hint time.Time // when a new revision was last seen, and when somebody last told of one
+	settled       bool      // the store answered the last time, with the revision that is seen
+	gone          bool      // there was a manifest, and now there is none
 
 	recalled bool            // what only the report tells was read, or the disk tells it
 	manifest *state.Manifest // the one that good is about, nil for none
+	raw, sig []byte          // it as it was signed, and its signature; only where manifests must be signed
 	unsaved  bool            // it is not on disk
 	pruneAt  time.Time       // when to look for artifacts that nothing needs any more
 }
 
 func newPoller(s *Supervisor) *poller {
-	p := &poller{s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, once: once{log: s.log}}
+	p := &poller{
+		s: s, key: state.KindManifest.Key(s.opts.Node), seen: s.status.ETag, good: s.status, last: s.followed,
+		changed: time.Now(), once: once{log: s.log},
+	}
 	if s.cached != nil {
-		p.manifest, p.term, p.recalled = s.cached.manifest, s.cached.manifest.Term, true
+		p.manifest, p.recalled = s.cached.manifest, true
+		p.raw, p.sig = s.signed.doc, s.signed.sig
 	}
 	return p
 }
 
-// run polls until ctx ends: at the store's hints, and every Poll, give or take a fifth, so that many agents spread out.
+// outcome is how a look at the manifest ended.
+type outcome int
+
+const (
+	unchanged outcome = iota
+	renewed           // to a revision that was not seen before, good or bad
+	missing
+	doubted // its signature does not fit, or not yet
+	failed  // the store did not say
+)
+
+// run looks at the manifest until ctx ends. A store that holds its answers back is asked all the time. Others are asked at
+// their hints, and as often as pace says, give or take a fifth, so that many agents spread out.
 func (p *poller) run(ctx context.Context) {
-	hints := p.s.opts.Store.Watch(ctx, p.key)
+	held := state.CanWait(p.s.opts.Store)
+	var w hints
+	defer w.end()
 	for {
 		if !p.recalled {
-			p.recalled = p.s.recall(ctx)
+			p.recall(ctx)
 		}
-		p.poll(ctx)
+		hold, began := p.hold(held), time.Now()
+		o := p.look(ctx, hold)
+		p.settled = o == unchanged || o == renewed
 		p.s.post(func() { p.s.followCached(false) })
 		p.keep()
 		p.prune(time.Now())
-		spread := 1 + 0.4*(p.s.opts.Jitter()-0.5)
-		timer := time.NewTimer(time.Duration(float64(p.s.opts.Poll) * spread))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		case _, ok := <-hints:
-			if !ok {
-				hints = nil // the store has no more; the poll is the truth anyway
-			}
+		if !held || o == missing { // nothing holds an answer back until a document comes: that is watched
+			w.begin(ctx, p.s.opts.Store, p.key)
+		} else {
+			w.end()
 		}
-		timer.Stop()
-		if ctx.Err() != nil {
+		if !p.pause(ctx, p.wait(o, held, hold, time.Since(began)), &w) {
 			return
 		}
 	}
 }
 
-// poll reads the manifest once. Only one that can be read and is not of an older term changes anything (law 1).
-func (p *poller) poll(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
+// hold gives for how long the store is asked to hold the next answer back; 0: not at all. There is no time for that while
+// something hangs on having read the manifest lately, or while a signature may come any moment.
+func (p *poller) hold(held bool) time.Duration {
+	unsure := p.s.contact.guards() > 0 && !p.s.contact.now().Sure
+	if !held || !p.settled || unsure || p.bad.etag != "" {
+		return 0
+	}
+	return p.s.contact.within(heldFor, 3)
+}
+
+// wait gives how long to wait after a look that took some time.
+func (p *poller) wait(o outcome, held bool, hold, took time.Duration) time.Duration {
+	poll, jitter := p.s.opts.Poll, p.s.opts.Jitter()
+	switch {
+	case o == failed:
+		return scatter(poll, jitter)
+	case o == doubted:
+		return spread(signatureRetry, jitter)
+	case !held:
+		pace := pace{poll: poll, costly: p.s.costly(), hinted: p.s.hinted()}
+		return spread(pace.next(time.Now(), p.changed, p.hint), jitter)
+	case p.hold(held) == 0, o == unchanged && hold > 0 && took < hold*9/10: // it holds nothing back now
+		return spread(poll, jitter)
+	default:
+		return max(0, heldFloor-took)
+	}
+}
+
+// pause waits for some time, or until a hint comes. It is false when ctx ended.
+func (p *poller) pause(ctx context.Context, d time.Duration, w *hints) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return ctx.Err() == nil
+		case _, open := <-w.next:
+			if !open {
+				w.next = nil // the store has no more; the poll is the truth anyway
+				continue
+			}
+			if p.s.hinted() || !p.s.costly() {
+				p.hint = time.Now()
+			}
+			return ctx.Err() == nil
+		}
+	}
+}
+
+// hints takes a store's hints while they are wanted.
+type hints struct {
+	next   <-chan struct{}
+	cancel context.CancelFunc // nil: not begun
+}
+
+func (w *hints) begin(ctx context.Context, s state.Store, key string) {
+	if w.cancel == nil {
+		ctx, w.cancel = context.WithCancel(ctx)
+		w.next = s.Watch(ctx, key)
+	}
+}
+
+func (w *hints) end() {
+	if w.cancel != nil {
+		w.cancel()
+		w.next, w.cancel = nil, nil
+	}
+}
+
+// look reads the manifest once, and waits for a change for some time where the store does. Only one that can be read, is
+// not of an older term, and is signed where it must be changes anything (law 1).
+func (p *poller) look(ctx context.Context, hold time.Duration) outcome {
+	limited, cancel := context.WithTimeout(ctx, p.s.opts.Deadline+hold)
 	defer cancel()
+	asked := limited
+	if hold > 0 {
+		asked = state.WithWait(limited, hold)
+	}
 	began := p.s.opts.Clock()
-	data, entry, err := state.Read(limited, p.s.opts.Store, p.key, p.seen, state.MaxDocument)
+	data, entry, err := state.Read(asked, p.s.opts.Store, p.key, p.seen, state.MaxDocument)
 	if ctx.Err() != nil {
-		return
+		return failed
 	}
 	switch code := state.CodeOf(err); code {
 	case state.NotModified:
 		p.reached()
-		if p.seen == p.good.ETag {
-			p.s.post(func() {
-				p.s.followCached(true)
-				p.s.manifestRead(began)
-			})
-		}
+		p.present()
+		return p.asBefore(limited, began)
 	case state.NotFound:
-		p.seen = ""
 		p.reached()
-		p.report(nil)
+		p.absent()
+		return missing
 	case state.Unavailable, state.Denied:
-		if !p.once.failing("store") {
-			p.s.tell(events.StoreLost, nil, "the bucket cannot be read; going on with the last good manifest: "+err.Error())
-		}
-		p.once.warn("store", "cannot read the manifest; going on with the last good one", err)
-		p.s.post(func() { p.s.trouble("manifest store", "cannot read the manifest: "+err.Error()) })
+		p.lost(err)
+		return failed
 	default:
 		p.reached()
-		p.seen = entry.ETag
-		p.take(data, entry.ETag, began, err)
+		p.present()
+		return p.take(limited, data, entry.ETag, began, err)
 	}
+}
+
+// asBefore confirms what is followed, if that is what the store has. A revision whose signature did not fit is looked at
+// once more when there is another signature.
+func (p *poller) asBefore(ctx context.Context, began time.Duration) outcome {
+	if p.bad.etag == p.seen && p.bad.etag != "" && p.resigned(ctx) {
+		p.seen = ""
+		return doubted
+	}
+	if p.seen == p.good.ETag {
+		p.s.post(func() {
+			p.s.followCached(true)
+			p.s.manifestRead(began)
+		})
+	}
+	return unchanged
+}
+
+// lost tells of a store that does not answer.
+func (p *poller) lost(err error) {
+	if !p.once.failing("store") {
+		p.s.tell(events.StoreLost, nil, "the bucket cannot be read; going on with the last good manifest: "+err.Error())
+	}
+	p.once.warn("store", "cannot read the manifest; going on with the last good one", err)
+	p.s.post(func() { p.s.trouble("manifest store", "cannot read the manifest: "+err.Error()) })
 }
 
 // reached clears the trouble of a store that did not answer.
@@ -113,162 +223,28 @@ func (p *poller) reached() {
 	})
 }
 
-// take judges a revision that was not seen before, whose reading began at some time.
-func (p *poller) take(data []byte, etag state.ETag, began time.Duration, err error) {
-	var m *state.Manifest
-	if err == nil {
-		m, err = state.Decode[state.Manifest](p.key, data)
-	}
-	if err == nil {
-		err = p.acceptable(m)
-	}
-	if err != nil {
-		p.report(err)
+// absent notes that there is no manifest. Where there was one somebody may have emptied the bucket: the report, which is
+// then missing too, is looked after at once.
+func (p *poller) absent() {
+	p.seen, p.bad = "", doubt{}
+	p.report(nil)
+	if p.gone || p.manifest == nil {
 		return
 	}
-	p.good = state.ManifestStatus{Generation: m.Generation, ETag: etag}
-	p.term = max(p.term, m.Term)
-	p.once.clear("manifest")
-	d, status := compile(p.s.opts.Node, m), p.good
-	p.s.log.Info("following a new manifest", "generation", m.Generation, "instances", len(d.IDs))
-	unread := p.s.misspelt(data, m)
-	p.s.tell(events.ManifestFollowed, nil, followed(m, len(d.IDs)))
+	p.gone = true
+	p.s.log.Warn("the manifest is no longer in the bucket; going on with the last good one")
 	p.s.post(func() {
-		p.s.trouble("misspelt", unread...)
-		p.s.follow(d, status)
-		p.s.manifestRead(began)
+		p.s.trouble("manifest missing", "there is no "+p.key+" in the bucket any more; going on with the last good one")
 	})
-	p.manifest, p.pruneAt = m, time.Time{}
-	p.save(data)
-}
-
-func (p *poller) save(data []byte) {
-	err := p.s.saveManifest(data, p.good)
-	if p.unsaved = err != nil; p.unsaved {
-		if p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err) {
-			p.s.tell(events.DiskFailed, nil, "cannot keep the manifest on disk; it is followed nevertheless: "+err.Error())
-		}
-	} else {
-		p.once.clear("disk")
+	select {
+	case p.s.suspect <- struct{}{}:
+	default:
 	}
 }
 
-// keep writes what a later agent needs once more, if it is not on disk: the disk was full, or somebody wiped it.
-func (p *poller) keep() {
-	if p.manifest == nil {
-		return
+func (p *poller) present() {
+	if p.gone {
+		p.gone = false
+		p.s.post(func() { p.s.trouble("manifest missing") })
 	}
-	_, err := os.Stat(p.s.paths.manifest())
-	wiped := errors.Is(err, fs.ErrNotExist)
-	if !p.unsaved && !wiped {
-		return
-	}
-	if wiped && !p.unsaved {
-		p.s.log.Warn("the store directory was wiped; what a later agent needs is written again")
-	}
-	if err := p.s.paths.make(); err != nil {
-		p.once.warn("disk", "cannot keep the manifest on disk; it is followed nevertheless", err)
-		return
-	}
-	p.save(state.Encode(p.manifest))
-	p.s.post(func() {
-		for _, i := range p.s.instances {
-			p.s.runs.put(i)
-		}
-		p.s.boundsDue = true // the files of the output are elsewhere now (proc.Output)
-	})
-}
-
-// pruneEvery is how often artifacts are looked through that the manifest does not name any more, or whose source has
-// something newer, when the manifest stays as it is.
-const pruneEvery = time.Hour
-
-func (p *poller) prune(now time.Time) {
-	if p.manifest == nil || now.Before(p.pruneAt) {
-		return
-	}
-	var uris []string
-	for _, e := range p.manifest.Apps {
-		uris = append(uris, e.App.URIs...)
-		for _, p := range e.Previous {
-			uris = append(uris, p.App.URIs...)
-		}
-	}
-	usage, ok := p.s.opts.Artifacts.Retain(uris)
-	if !ok {
-		return
-	}
-	p.pruneAt = now.Add(pruneEvery)
-	p.tellCache(usage.Over())
-}
-
-// tellCache tells once that the artifact cache is larger than it should be, until it is not; "" is that.
-func (p *poller) tellCache(over string) {
-	if over != "" {
-		p.once.warn("cache", "the artifact cache cannot be kept within its size", errors.New(over))
-		p.s.post(func() { p.s.trouble("artifact cache", over) })
-	} else if p.once.clear("cache") {
-		p.s.post(func() { p.s.trouble("artifact cache") })
-	}
-}
-
-// acceptable refuses what can be read but is no instruction.
-func (p *poller) acceptable(m *state.Manifest) error {
-	if m.Term > 0 && m.Term < p.term {
-		return state.Errorf(state.Stale, p.key, "refused: it is of term %d, and one of term %d was followed before: an old master wrote it", m.Term, p.term)
-	}
-	if m.Apps == nil {
-		return state.Errorf(state.Nonsense, p.key, `refused: it has no list "apps"; to stop everything write "apps": []`)
-	}
-	return nil
-}
-
-// report tells what is wrong with the manifest in the bucket; nil is nothing.
-func (p *poller) report(err error) {
-	status := p.good
-	if err != nil {
-		status.Error = err.Error()
-		if p.once.warn("manifest", "the manifest cannot be followed; going on with the last good one", err) {
-			p.s.tell(events.ManifestRejected, nil, "the manifest cannot be followed; going on with the last good one: "+err.Error())
-		}
-	} else {
-		p.once.clear("manifest")
-	}
-	p.s.post(func() {
-		if p.s.status.Error != status.Error {
-			p.s.status = status
-			p.s.changed()
-		}
-	})
-}
-
-// once logs each distinct failure of a thing once, until the thing works again. One goroutine uses it.
-type once struct {
-	log  *slog.Logger
-	last map[string]string
-}
-
-// warn is true if it logged.
-func (o *once) warn(thing, text string, err error) bool {
-	if o.last == nil {
-		o.last = map[string]string{}
-	}
-	if o.last[thing] == err.Error() {
-		return false
-	}
-	o.last[thing] = err.Error()
-	o.log.Warn(text, "error", err)
-	return true
-}
-
-func (o *once) failing(thing string) bool {
-	_, failing := o.last[thing]
-	return failing
-}
-
-// clear is true if the thing was failing.
-func (o *once) clear(thing string) bool {
-	failing := o.failing(thing)
-	delete(o.last, thing)
-	return failing
 }

@@ -34,7 +34,7 @@ func (s *Supervisor) snapshot() (state.Report, []proc.Identity) {
 	}
 	slices.SortFunc(all, func(a, b *instance) int { return cmp.Or(cmp.Compare(a.app, b.app), a.n-b.n) })
 	r := state.Report{
-		Node: s.opts.Node, AgentVersion: s.opts.Version, UpdatedAt: time.Now().UTC().Truncate(time.Second),
+		Node: s.opts.Node, AgentVersion: s.opts.Version, Writer: s.opts.Writer, UpdatedAt: time.Now().UTC().Truncate(time.Second),
 		Facts: s.facts, Tags: slices.Clone(s.opts.Tags), Isolation: slices.Clone(s.opts.Isolation), Manifest: s.status,
 		Instances: make([]state.Instance, 0, len(all)),
 	}
@@ -71,6 +71,8 @@ type reporter struct {
 	written *state.Report // nil: nothing yet
 	usageAt time.Time     // when written went out
 	due     time.Time     // writes so far, counted as one per reportEvery
+	wrote   bool          // at least once
+	rival   rival
 	once    once
 }
 
@@ -84,7 +86,8 @@ const (
 	reportBurst    = 20 * time.Second // worth of writes may come at once
 	settleAfter    = time.Second      // a program that a script executes has its own name and children by then
 	usageEvery     = time.Minute      // changes of use alone are not told more often; the bucket is looked at as often
-	reportRetry    = 5 * time.Second  // after a write that failed, at the most; firstRetry at first
+	usageCostly    = 5 * time.Minute  // the same where each request is paid for
+	reportRetry    = 5 * time.Second  // after a write that failed, on average; firstRetry at first
 	lastReport     = 3 * time.Second  // for the one at the end
 )
 
@@ -97,7 +100,7 @@ func (p *reporter) run(ctx context.Context) {
 		return
 	}
 	p.s.changed()
-	usage := time.NewTicker(usageEvery)
+	usage := time.NewTimer(scatter(p.every(), p.s.opts.Jitter())) // agents that start together look apart
 	defer usage.Stop()
 	var retry, settled <-chan time.Time
 	more := false // processes came while settled was pending
@@ -117,6 +120,10 @@ func (p *reporter) run(ctx context.Context) {
 			}
 		case <-usage.C:
 			p.look(ctx)
+			p.rival.forget(p.s)
+			usage.Reset(p.every())
+		case <-p.s.suspect:
+			p.look(ctx)
 		case <-retry:
 		case <-settled:
 			settled, whole = nil, true
@@ -130,9 +137,17 @@ func (p *reporter) run(ctx context.Context) {
 			wait = firstRetry
 			continue
 		}
-		retry = time.After(wait)
+		retry = time.After(scatter(wait, p.s.opts.Jitter()))
 		wait = min(2*wait, reportRetry)
 	}
+}
+
+// every is how often the report is looked after though nothing happens.
+func (p *reporter) every() time.Duration {
+	if p.s.costly() && p.rival.count == 0 {
+		return usageCostly
+	}
+	return usageEvery
 }
 
 // newProcess says whether r has a process that the report in the bucket does not have.
@@ -158,7 +173,7 @@ func pause(ctx context.Context, d time.Duration) bool { return pauseOr(ctx, d, n
 // write puts the report into the bucket if it tells something new, with whole also of the processes' use of the machine. It
 // is false when it has to be tried again.
 func (p *reporter) write(ctx context.Context, r state.Report, whole bool) bool {
-	if p.written != nil && same(p.written, &r, whole || time.Since(p.usageAt) >= usageEvery) {
+	if p.written != nil && same(p.written, &r, whole || time.Since(p.usageAt) >= p.every()) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
@@ -166,18 +181,34 @@ func (p *reporter) write(ctx context.Context, r state.Report, whole bool) bool {
 	err := p.put(ctx, r)
 	if err != nil {
 		p.known = false
-		p.once.warn("report", "cannot write the report; trying again", err)
+		p.failed(err)
 		return false
 	}
 	if p.once.clear("report") {
 		p.s.log.Info("the report is written again")
+		p.s.post(func() { p.s.trouble("report") })
 	}
-	p.written, p.usageAt = &r, time.Now()
+	p.written, p.wrote, p.usageAt = &r, true, time.Now()
 	if p.due.Before(p.usageAt) {
 		p.due = p.usageAt
 	}
 	p.due = p.due.Add(reportEvery)
 	return true
+}
+
+// failed tells why a report is not in the bucket. That it may not be written is told by who opened it, who knows what to do.
+func (p *reporter) failed(err error) {
+	text := "cannot write the report: " + err.Error()
+	if state.CodeOf(err) != state.Denied {
+		p.once.warn("report", "cannot write the report; trying again", err)
+	} else if p.once.note("report", err) {
+		p.s.log.Info(text)
+	}
+	p.s.post(func() {
+		if old := p.s.troubles["report"]; len(old) != 1 || old[0] != text {
+			p.s.troubles["report"] = []string{text} // on the agent's own page; there is nothing new to write
+		}
+	})
 }
 
 // reportTries bounds the races with somebody who edits the report.
@@ -228,6 +259,9 @@ func (p *reporter) read(ctx context.Context, known state.ETag) error {
 	if err == nil {
 		if old, err := state.Decode[state.Report](p.key, data); err == nil {
 			p.extra = old.Extra
+			if p.wrote {
+				p.rival.met(p.s, old.Writer, entry.ETag)
+			}
 		}
 	}
 	return nil

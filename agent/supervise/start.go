@@ -33,6 +33,7 @@ type try struct {
 	due     time.Time // the run of a scheduled job; zero: a service
 
 	disconnect time.Duration // converge.Want.Disconnect
+	followed   mark          // the manifest that it is started by
 }
 
 // launched is how a try ended.
@@ -71,7 +72,8 @@ func (s *Supervisor) start(i *instance) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	i.cancel = cancel
-	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run, disconnect: want.Disconnect}
+	t := try{id: i.id, app: i.app, n: i.n, gen: i.gen, sum: want.Spec, spec: spec, ports: i.ports, files: files, due: i.have.Run, disconnect: want.Disconnect,
+		followed: mark{s.status.Term, s.status.Generation}}
 	s.work.Go(func() {
 		r := s.launch(ctx, t, func() {
 			s.post(func() {
@@ -170,7 +172,7 @@ func (s *Supervisor) environment(t try, ports []int) (args, env []string) {
 	maps.Copy(all, builtin)
 	maps.Copy(all, appEnvs)
 	all[proc.MarkerEnv], all[proc.StoreEnv], all[SpecEnv] = t.id, s.opts.Dir, t.sum
-	all[GenerationEnv] = strconv.FormatInt(t.gen, 10)
+	all[GenerationEnv], all[FollowedEnv] = strconv.FormatInt(t.gen, 10), t.followed.String()
 	if t.disconnect > 0 {
 		all[DisconnectEnv] = strconv.FormatFloat(t.disconnect.Seconds(), 'f', -1, 64)
 	}

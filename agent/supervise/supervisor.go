@@ -48,11 +48,14 @@ type Supervisor struct {
 
 	hurry    chan struct{} // closed when stops at the end have no more time
 	gathered chan struct{} // closed when the first facts are there
+	suspect  chan struct{} // holds one: the report may not be in the bucket any more
 
 	// The rest belongs to the loop.
 	ctx       context.Context // of effects
 	desired   *desired
 	cached    *desired // from disk, until the bucket says more; nil: none
+	signed    signed   // the manifest of cached, where manifests must be signed
+	followed  mark     // the latest manifest that agents of this node followed, as of the start
 	instances map[string]*instance
 	observed  converge.Observed // the have of each instance
 	byProc    map[proc.Identity]*instance
@@ -73,25 +76,28 @@ type Supervisor struct {
 // New makes a Supervisor. It touches nothing yet.
 func New(o Options) *Supervisor {
 	o = o.withDefaults()
-	p := paths{o.Dir}
+	p, outbox := paths{o.Dir}, o.Store
+	if o.Mute {
+		outbox = nil
+	}
 	keeper := logs.NewKeeper(func(path string, err error) {
 		o.Log.Warn("cannot bound the output of an instance", "file", path, "error", err)
 	})
 	keeper.Told = o.LogsTold
 	told := eventlog.New(eventlog.Options{
-		Writer: o.Node, Node: o.Node, Dir: p.events(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter,
+		Writer: o.Node, Node: o.Node, Dir: p.events(), Store: outbox, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter,
 		Replace: func(path string, data []byte) error { return host.ReplaceFile(path, data, true) },
 	})
 	return &Supervisor{
 		logs: keeper, told: told,
-		crashes: crash.New(crash.Options{Node: o.Node, Dir: p.crashes(), Store: o.Store, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter}),
+		crashes: crash.New(crash.Options{Node: o.Node, Dir: p.crashes(), Store: outbox, Log: o.Log, Deadline: o.Deadline, Jitter: o.Jitter}),
 		contact: newContact(o),
 		opts:    o, log: o.Log, paths: p,
 		ports: newPortTable(o.Listen), runs: newRecorder(p, o.Log, func(err error) {
 			told.Add(state.Event{Kind: events.DiskFailed, Message: "cannot write the record of an instance; the processes go on: " + err.Error()})
 		}), usage: newSampler(o.Runner, o.Limiter), disk: newDiskUse(),
 		forks:  make(chan struct{}, 8),
-		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}),
+		events: make(chan func()), done: make(chan struct{}), dirty: make(chan struct{}, 1), gathered: make(chan struct{}), hurry: make(chan struct{}), suspect: make(chan struct{}, 1),
 		desired: noManifest(), instances: map[string]*instance{}, observed: converge.Observed{},
 		byProc: map[proc.Identity]*instance{}, early: map[proc.Identity]proc.Exit{},
 		outdated: map[string]bool{}, unwatched: map[proc.Identity]*instance{}, troubles: map[string][]string{},
@@ -122,11 +128,13 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer expire.Stop()
 	var remote sync.WaitGroup
 	remote.Go(func() { newPoller(s).run(ctx) })
-	remote.Go(func() { s.heartbeats(ctx) })
 	remote.Go(func() { newSources(s).run(ctx) })
 	remote.Go(func() { s.refreshFacts(ctx) })
 	reports := newReporter(s)
-	remote.Go(func() { reports.run(ctx) })
+	if !s.opts.Mute {
+		remote.Go(func() { s.heartbeats(ctx) })
+		remote.Go(func() { reports.run(ctx) })
+	}
 	remote.Go(func() { s.watchLimits(ctx) })
 	remote.Go(func() { s.watchDisk(ctx) })
 	remote.Go(func() { s.logs.Run(effects) }) // the last to end: what is stopped says much
@@ -142,7 +150,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.runs.stop()
 	s.noteContact(true)
 	var last sync.WaitGroup
-	last.Go(func() { reports.last(context.WithoutCancel(ctx)) })
+	if !s.opts.Mute {
+		last.Go(func() { reports.last(context.WithoutCancel(ctx)) })
+	}
 	last.Go(func() { s.lastEvents(context.WithoutCancel(ctx)) })
 	last.Wait()
 	return nil

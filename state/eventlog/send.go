@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -82,7 +83,11 @@ func (l *Log) keepSent(ctx context.Context) {
 			l.opts.Log.Info("events are sent again")
 		case err != nil && failing != err.Error():
 			failing = err.Error()
-			l.opts.Log.Warn("cannot send events; keeping them", "error", err)
+			level := slog.LevelWarn
+			if state.CodeOf(err) == state.Denied { // a bucket that may not be written is told of by who opened it
+				level = slog.LevelInfo
+			}
+			l.opts.Log.Log(ctx, level, "cannot send events; keeping them", "error", err)
 		}
 	}
 }
