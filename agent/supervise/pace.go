@@ -1,6 +1,10 @@
 package supervise
 
-import "time"
+import (
+	"time"
+
+	"stathub/state"
+)
 
 const (
 	// lively is how long after a change or a hint the manifest is looked at as often as it ever is: edits come in groups.
@@ -56,18 +60,32 @@ func scatter(d time.Duration, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.5 + jitter))
 }
 
-// A store that is made of several may tell more of itself; see Options.Store.
+// A store may tell more of itself; see Options.Store.
 type (
 	hinting interface{ Hinting() bool }
 	costly  interface{ Costly() bool }
 )
 
 func (s *Supervisor) hinted() bool {
-	h, ok := s.opts.Store.(hinting)
+	h, ok := part[hinting](s.opts.Store)
 	return ok && h.Hinting()
 }
 
 func (s *Supervisor) costly() bool {
-	c, ok := s.opts.Store.(costly)
+	c, ok := part[costly](s.opts.Store)
 	return ok && c.Costly()
+}
+
+// part gives the outermost of the stores that wrap each other that has the methods of T.
+func part[T any](s state.Store) (found T, ok bool) {
+	for {
+		if found, ok = s.(T); ok {
+			return found, true
+		}
+		u, wraps := s.(interface{ Unwrap() state.Store })
+		if !wraps {
+			return found, false
+		}
+		s = u.Unwrap()
+	}
 }
