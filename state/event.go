@@ -32,6 +32,8 @@ type Lease struct {
 	Term    int64          `json:"term"`             // grows with each change of the holder; manifests carry it
 	Expiry  time.Time      `json:"expiry"`           // the holder's clock; readers judge by when they saw it change (law 8)
 	Address string         `json:"address,omitzero"` // URL of the holder's console and API, for people
+	Session string         `json:"session,omitzero"` // tells the holder from others of its name
+	Process string         `json:"process,omitzero"` // which process the holder is, for those on the same machine
 	Extra   jsontext.Value `json:",embed"`
 }
 
