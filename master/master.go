@@ -103,7 +103,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL), &stores) }),
 	})
 	clean := func(ctx context.Context) error {
-		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays})
+		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays, RejectedDays: o.RejectedDays})
 		return nil
 	}
 	log.Info("master started", "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)

@@ -35,6 +35,7 @@ type Options struct {
 	EventDays      int           // age at which events are removed; 0: never
 	CrashDays      int           // age at which the last output of crashes is removed; 0: never
 	Signing        Signing
+	RejectedDays   int // age at which manifests that could not be read are removed; 0: never
 
 	Elastic []string // options of the seed's Elasticsearch that were given, and mean nothing any more
 
@@ -69,6 +70,7 @@ func table(o *Options) *option.Set {
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
 	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")
 	o.Signing.options(s)
+	s.Int(&o.RejectedDays, "rejected.keep.days", retention.RejectedDays, "days after which manifests that could not be read are removed from rejected/; 0: never")
 	s.Int(&ignored, elasticOptions[0], 51027, "of earlier versions; ignored")
 	s.Int(&ignored, elasticOptions[1], 51028, "of earlier versions; ignored")
 	return s
@@ -108,7 +110,7 @@ func (o *Options) complete(homes ...string) error {
 	if o.Freeze.Nodes < 1 {
 		return state.Errorf(state.Invalid, "--freeze.nodes", "must be 1 or more, not %d", o.Freeze.Nodes)
 	}
-	for name, days := range map[string]int{"events.keep.days": o.EventDays, "crashes.keep.days": o.CrashDays} {
+	for name, days := range map[string]int{"events.keep.days": o.EventDays, "crashes.keep.days": o.CrashDays, "rejected.keep.days": o.RejectedDays} {
 		if days < 0 {
 			return state.Errorf(state.Invalid, "--"+name, "must be a number of days, or 0 for ever, not %d", days)
 		}

@@ -89,6 +89,7 @@ type Controller struct {
 	beats     map[string]state.ETag
 	liveness  *liveness.Detector
 	compared  map[string]recordBasis
+	spoilt    map[string]spoilt   // manifests that cannot be read, by node
 	due       map[state.Kind]bool // folders to look at
 	dirty     bool                // the picture changed since the last plan
 	plan      scheduler.Plan      // the last one
@@ -148,6 +149,7 @@ func New(opts Options) *Controller {
 	c.nodes = newFolder[state.Node](state.KindNode, &c.mu)
 	c.manifests = newFolder[state.Manifest](state.KindManifest, &c.mu)
 	c.manifests.seals = newSeals(opts.Signer, opts.Trust)
+	c.manifests.decode = decodeManifest
 	c.reports = newFolder[state.Report](state.KindReport, &c.mu)
 	return c
 }

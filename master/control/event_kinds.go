@@ -39,6 +39,8 @@ const (
 	EntryReleased = "entry.released" // a person's entry of a manifest is the master's now
 	KillOrdered   = "kill.ordered"   // a process is to be killed by its agent, which could not be dialled
 
+	ManifestReplaced = "manifest.replaced" // it could not be read for too long: it is kept under rejected/, and the last good one is back
+
 	DocumentUnreadable = "document.unreadable" // nothing is stopped or changed because of it
 	DocumentReadable   = "document.readable"   // it can be read again
 )
@@ -48,7 +50,7 @@ const (
 func step(kind string) bool {
 	switch kind {
 	case AppCreated, AppChanged, AppRolledBack, AppDeleted, AppStarted, AppStopped, AppRestarted, AppScaled, AppChoreo,
-		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased, KillOrdered:
+		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased, KillOrdered, ManifestReplaced:
 		return true
 	default:
 		return false
@@ -58,7 +60,7 @@ func step(kind string) bool {
 // bad reports whether a kind is one that somebody should look at.
 func bad(kind string) bool {
 	switch kind {
-	case NodeDown, ScheduleFrozen, DocumentUnreadable, RolloutStalled, RolloutReverted,
+	case NodeDown, ScheduleFrozen, DocumentUnreadable, ManifestReplaced, RolloutStalled, RolloutReverted,
 		scheduler.NoteKept, scheduler.NoteHandEdited, scheduler.NoteHeld:
 		return true
 	default:

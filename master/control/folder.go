@@ -35,10 +35,11 @@ type folder[T any] struct {
 
 	mu     *sync.RWMutex // the controller's: it guards what follows
 	docs   map[string]Doc[T]
-	junk   []string       // keys that belong to nobody
-	loaded bool           // the picture was whole once
-	edits  int            // counts local edits
-	edited map[string]int // edits at the last local edit of a document, while a refresh may still know less
+	gone   map[string]time.Time // documents that were there at the look before, and when they were first missing
+	junk   []string             // keys that belong to nobody
+	loaded bool                 // the picture was whole once
+	edits  int                  // counts local edits
+	edited map[string]int       // edits at the last local edit of a document, while a refresh may still know less
 }
 
 func newFolder[T any, P interface {
@@ -51,6 +52,7 @@ func newFolder[T any, P interface {
 		check:  func(key string, doc *T) error { return state.Check(key, P(doc)) },
 		mu:     mu,
 		docs:   map[string]Doc[T]{},
+		gone:   map[string]time.Time{},
 		edited: map[string]int{},
 	}
 }
@@ -68,6 +70,7 @@ func (f *folder[T]) apply(name string, doc Doc[T]) {
 	defer f.mu.Unlock()
 	f.edits++
 	f.edited[name] = f.edits
+	delete(f.gone, name)
 	if doc.ETag == "" {
 		delete(f.docs, name)
 		return
@@ -175,9 +178,14 @@ func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whol
 			changed = true
 		}
 	}
+	now := time.Now()
 	for name := range f.docs {
-		if _, there := l.entries[name]; !there && l.blocked[name] == nil && !fresh(name) {
+		_, there := l.entries[name]
+		if there || l.blocked[name] != nil || fresh(name) {
+			delete(f.gone, name)
+		} else if f.vanished(name, now) {
 			delete(f.docs, name)
+			delete(f.gone, name)
 			changed = true
 		}
 	}
@@ -187,6 +195,19 @@ func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whol
 		f.loaded, changed = true, true
 	}
 	return changed
+}
+
+// vanishAfter is how long a document must be missing from listings before the picture loses it: many editors move the old
+// one away, and only then write the new one.
+const vanishAfter = 5 * time.Second
+
+// vanished reports whether a document that a listing lacks has been missing for long enough. The caller holds mu.
+func (f *folder[T]) vanished(name string, now time.Time) bool {
+	since, known := f.gone[name]
+	if !known {
+		f.gone[name] = now
+	}
+	return known && now.Sub(since) >= vanishAfter
 }
 
 // blockedETag stands for the revision of a document that cannot have one.

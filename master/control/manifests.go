@@ -7,6 +7,17 @@ import (
 	"stathub/state"
 )
 
+// decodeManifest reads a manifest as agents do: one without a list of apps is no instruction to stop all of them, but a
+// document that cannot be followed.
+func decodeManifest(key string, data []byte) (*state.Manifest, error) {
+	m, err := state.Decode[state.Manifest](key, data)
+	if err == nil && m.Apps == nil {
+		return nil, &state.Error{Code: state.Nonsense, Key: key, Problems: []state.Problem{
+			{Path: "apps", Line: 1, Column: 1, Message: `must be there; to stop everything write "apps": []`}}}
+	}
+	return m, err
+}
+
 // PutManifest replaces the manifest of a node by a person's. make gets the stored one, nil when there is none or it
 // cannot be read. Entries without owner, or whose content is no longer what the master wrote, are the person's.
 func (c *Controller) PutManifest(ctx context.Context, id string, cond state.Condition,

@@ -35,7 +35,8 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 	in.Manifests = make(map[string]scheduler.Current, len(c.manifests.docs))
 	etags := make(map[string]state.ETag, len(c.manifests.docs))
 	for id, doc := range c.manifests.docs {
-		in.Manifests[id] = scheduler.Current{Manifest: doc.Value, Unreadable: doc.Err != nil}
+		restore := c.restorable(id, doc, in.Now)
+		in.Manifests[id] = scheduler.Current{Manifest: doc.Value, Unreadable: doc.Err != nil && !restore, Restore: restore}
 		etags[id] = doc.ETag
 	}
 	return in, etags
@@ -73,6 +74,7 @@ func (c *Controller) decide(ctx context.Context) {
 	edits := c.edits // before the picture is taken: it has these, and perhaps more
 	c.mu.RUnlock()
 	c.forgive(time.Now())
+	next := c.watchSpoilt(time.Now())
 	began := time.Now()
 	in, etags := c.input(ctx)
 	in.Moves = c.balance.offer(in.Now)
@@ -81,6 +83,7 @@ func (c *Controller) decide(ctx context.Context) {
 		c.opts.Planned(time.Since(began))
 	}
 	plan.Wake = sooner(plan.Wake, c.balance.made(in.Moves, plan.Moved, in.Now))
+	plan.Wake = sooner(plan.Wake, next)
 	c.explainQueries(ctx, plan.Apps, func(app string) string {
 		if ch := in.Choreos[app]; ch != nil {
 			return ch.Query
@@ -102,9 +105,16 @@ func (c *Controller) decide(ctx context.Context) {
 	written := make(map[string]*state.Manifest, len(ids))
 	each(ids, func(id string) {
 		m := plan.Manifests[id]
-		if err := write(ctx, c, c.manifests, id, m, etags[id]); err != nil {
+		rejected, err := c.keepRejected(ctx, id, etags[id])
+		if err == nil {
+			err = write(ctx, c, c.manifests, id, m, etags[id])
+		}
+		if err != nil {
 			c.writeFailed(state.KindManifest, id, err)
 			return
+		}
+		if rejected != nil {
+			rejected()
 		}
 		c.written(state.KindManifest, id)
 		c.log.Info("manifest written", "node", id, "generation", m.Generation, "apps", len(m.Apps))

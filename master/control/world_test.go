@@ -147,7 +147,7 @@ func (w *world) resume(a *agent, tags ...string) {
 func (w *world) turn(ctx context.Context, a *agent, tags []string, n int) {
 	data, _, err := state.Read(ctx, w.store, state.KindManifest.Key(a.id), "", state.MaxDocument)
 	if err == nil {
-		if m, err := state.Decode[state.Manifest](state.KindManifest.Key(a.id), data); err == nil {
+		if m, err := decodeManifest(state.KindManifest.Key(a.id), data); err == nil {
 			a.last = m
 		}
 	}

@@ -1,6 +1,6 @@
-// Package retention removes what happened long ago from the bucket: events and the last output of crashes, daily. Whose
-// bucket it is does that: a master, or an agent without one. Nothing is removed but documents whose key has the very
-// form of state.EventKey or state.CrashKey, and only in the revision that was seen.
+// Package retention removes what happened long ago from the bucket, daily: events, the last output of crashes, and manifests
+// that could not be read. Whose bucket it is does that: a master, or an agent without one. Nothing is removed but documents
+// whose key has the very form of state.EventKey, state.CrashKey or state.RejectedKey, and only in the revision that was seen.
 package retention
 
 import (
@@ -19,6 +19,8 @@ import (
 const (
 	EventDays = 7
 	CrashDays = 30
+
+	RejectedDays = 30
 )
 
 // Options say what to remove. Store is needed.
@@ -27,6 +29,8 @@ type Options struct {
 	Log       *slog.Logger // nil: none
 	EventDays int          // age of a day's events, in days; 0: they are kept for ever
 	CrashDays int          // age of a crash, in days; 0: they are kept for ever
+
+	RejectedDays int // age of a manifest that could not be read, in days; 0: they are kept for ever
 }
 
 const (
@@ -42,7 +46,7 @@ func Run(ctx context.Context, o Options) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.EventDays <= 0 && o.CrashDays <= 0 {
+	if o.EventDays <= 0 && o.CrashDays <= 0 && o.RejectedDays <= 0 {
 		return
 	}
 	schedule, err := cron.ParseStandard(daily)
@@ -92,6 +96,15 @@ func Sweep(ctx context.Context, o Options, now time.Time) (events, crashes int, 
 		before := now.AddDate(0, 0, -o.CrashDays)
 		crashes, err = remove(ctx, o.Store, state.KindCrash.Prefix(), func(key string) verdict {
 			if at, ok := crashTime(key); ok && at.Before(before) {
+				return drop
+			}
+			return keep
+		})
+	}
+	if o.RejectedDays > 0 && err == nil {
+		before := now.AddDate(0, 0, -o.RejectedDays)
+		_, err = remove(ctx, o.Store, state.KindRejected.Prefix(), func(key string) verdict {
+			if _, at, ok := state.ParseRejectedKey(key); ok && at.Before(before) {
 				return drop
 			}
 			return keep

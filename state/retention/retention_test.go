@@ -49,14 +49,18 @@ func TestSweep(t *testing.T) {
 		"events/2026-03-03/n/" + ulid + ".jsonl", // seven days
 		"events/2026-03-10/n/" + ulid + ".jsonl",
 		"events/2031-01-01/n/" + ulid + ".jsonl",
+		"rejected/n/20260101T000000Z-0123abcd.json.bak",
+		"rejected/n/20260101T000000Z-short.json",
+		"rejected/n/20260208T050000Z-0123abcd.json",
 		"reports/n.json",
 	}
 	s := memstore.New()
 	fill(t, s, kept...)
 	fill(t, s,
+		"rejected/n/20260208T030000Z-0123abcd.json", "rejected/m/20200101T000000Z-0123abcd.json",
 		"crashes/n/a.0-20260208T030000Z.txt", "crashes/m/b.c.12-20200101T000000Z.txt",
 		"events/1970-01-01/n/"+ulid+".jsonl", "events/2026-01-01/n/"+ulid+".jsonl", "events/2026-03-02/n/"+ulid+".jsonl", "events/2026-03-02/m/"+ulid+".jsonl")
-	events, crashes, err := Sweep(t.Context(), Options{Store: s, EventDays: 7, CrashDays: 30}, now)
+	events, crashes, err := Sweep(t.Context(), Options{Store: s, EventDays: 7, CrashDays: 30, RejectedDays: 30}, now)
 	if err != nil || events != 4 || crashes != 2 {
 		t.Errorf("%d events, %d crashes, %v", events, crashes, err)
 	}
