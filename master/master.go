@@ -21,6 +21,7 @@ import (
 	"stathub/master/control"
 	"stathub/master/httpapi"
 	"stathub/master/journal"
+	"stathub/master/mirror"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
 	_ "stathub/state/dirstore"  // file://
@@ -71,7 +72,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
 	var stores guard.Stores
-	store = stores.Add("bucket", store)
+	mirrored := mirror.New(stores.Add("bucket", store), mirror.Options{Fresh: 2 * o.poll()})
+	store = mirrored
 	found, err := newIndexes()
 	if err != nil {
 		return err
@@ -99,7 +101,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	told := gauges{started: time.Now(), mind: mind, stores: &stores, plans: &plans}
 	api := httpapi.Handler(httpapi.Options{
 		Metrics: told.write, Store: stores.States,
-		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: httpstore.Handler(store, httpstore.Options{Stop: ctx.Done(), Allow: httpstore.AllowNode}),
+		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL), &stores) }),
 	})
 	clean := func(ctx context.Context) error {
@@ -110,6 +112,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, events.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err
+}
+
+// gateway serves the bucket to agents, until ctx ends.
+func gateway(ctx context.Context, m *mirror.Mirror) http.Handler {
+	return httpstore.Handler(m.Gateway(), httpstore.Options{
+		Allow: httpstore.AllowNode, Hinted: mirror.Mirrored, Stop: ctx.Done(),
+	})
 }
 
 // task is work that goes on until ctx ends, or that fails.

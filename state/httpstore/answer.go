@@ -2,7 +2,9 @@ package httpstore
 
 import (
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"stathub/state"
@@ -67,6 +69,9 @@ func (a *answer) copy(body io.Reader) {
 	}
 }
 
+// retryAfter is in seconds, and differs from client to client: they are not to come back all at once.
+func retryAfter() string { return strconv.Itoa(2 + rand.IntN(8)) }
+
 func (a *answer) fail(err error) { a.failAs(state.CodeOf(err).HTTPStatus(), err) }
 
 func (a *answer) failAs(status int, err error) {
@@ -80,7 +85,7 @@ func (a *answer) failAs(status int, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "5")
+		h.Set("Retry-After", retryAfter())
 	}
 	a.WriteHeader(status)
 	_, _ = a.Write(state.Encode(problem{ // the client is gone: nobody is left to tell

@@ -25,7 +25,12 @@ type Options struct {
 	// written like any document.
 	Heartbeat func(node string) bool
 
-	// Stop, once closed, ends held answers and watches: http.Server.Shutdown waits for them. Nil: never.
+	// Hinted tells of a key whether the store's Watch gives a hint at every change of what its Get answers. An answer
+	// that is held for another key looks again every 2 s. Nil: no key.
+	Hinted func(key string) bool
+
+	// Stop, once closed, ends held answers with code Unavailable, and watches: http.Server.Shutdown waits for them.
+	// Nil: never.
 	Stop <-chan struct{}
 }
 

@@ -8,7 +8,7 @@ import (
 	"stathub/state"
 )
 
-// pollEvery is how often a held answer looks again where the store gives no hints.
+// pollEvery is how often a held answer looks again where the store may give no hints.
 const pollEvery = 2 * time.Second
 
 // take gives a place among the held answers, if there is one; release gives it back.
@@ -23,27 +23,33 @@ func (g *gateway) take() bool {
 
 func (g *gateway) release() { <-g.held }
 
-// hold waits until the document differs from the ETag that the client has, or the time is up, or the server stops.
+// hold waits until the document differs from the ETag that the client has, or the time is up. When the server stops it is
+// code Unavailable: the client is to ask another master, or later, and not at once.
 func (g *gateway) hold(ctx context.Context, wait time.Duration, key string, etag state.ETag) (*state.Object, error) {
 	timed, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	hints := g.store.Watch(timed, key)
-	for ends := false; ; {
+	var again <-chan time.Time
+	if g.options.Hinted == nil || !g.options.Hinted(key) {
+		ticker := time.NewTicker(pollEvery)
+		defer ticker.Stop()
+		again = ticker.C
+	}
+	for {
 		// Looks before it waits: the document may have changed before the watch began.
 		o, err := g.store.Get(ctx, key, etag)
-		if state.CodeOf(err) != state.NotModified || ends {
+		if state.CodeOf(err) != state.NotModified || timed.Err() != nil {
 			return o, err
 		}
 		select {
 		case <-timed.Done():
-			ends = true
 		case <-g.options.Stop:
-			ends = true
+			return nil, state.Errorf(state.Unavailable, key, "this master stops: ask another one, or try again later")
 		case _, open := <-hints:
 			if !open {
 				hints = nil // the store gives none any more
 			}
-		case <-time.After(pollEvery):
+		case <-again:
 		}
 	}
 }

@@ -3,6 +3,7 @@ package httpstore
 import (
 	"bufio"
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -53,7 +54,7 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(spread(wait)):
 		}
 		wait = min(2*wait, retryMost)
 	}
@@ -63,7 +64,7 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) once(ctx context.Context, began func()) error {
 	ctx, cancel := context.WithTimeout(ctx, watchTime+answerTimeout)
 	defer cancel()
-	header := http.Header{"Prefer": {preferWait(watchTime)}}
+	header := http.Header{"Prefer": {preferWait(spread(watchTime))}}
 	resp, err := w.store.send(ctx, http.MethodGet, "?watch="+url.QueryEscape(w.prefix), w.prefix, header, nil)
 	if err != nil {
 		return err
@@ -85,3 +86,6 @@ func (w *watcher) hint() {
 	default:
 	}
 }
+
+// spread takes up to a quarter off a time, so that many clients that began together do not go on together.
+func spread(d time.Duration) time.Duration { return d - rand.N(d/4) }
