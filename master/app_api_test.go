@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"reflect"
@@ -246,4 +247,22 @@ func TestDeployedApp(t *testing.T) {
 	r.want(404, "GET", "/v1/node/n1/proc/1", "")
 	r.want(400, "GET", "/v1/node/n1/proc/x", "")
 	r.want(404, "GET", "/v1/node/none/proc/1", "")
+}
+
+// A master that has not read the bucket yet says that, and not that something is missing.
+func TestNothingIsMissingBeforeTheBucketIsRead(t *testing.T) {
+	store := memstore.New()
+	store.Fail(func(op, key string) error {
+		if op == "list" {
+			return errors.New("broken for a test")
+		}
+		return nil
+	})
+	r := start(t, store)
+	for _, path := range []string{"/v1/app", "/v1/app/web", "/v1/app/web/choreo", "/v1/node/n1", "/v1/proc"} {
+		if a := r.want(http.StatusServiceUnavailable, "GET", path, ""); a.header.Get("Retry-After") == "" {
+			t.Errorf("GET %s does not say when to try again", path)
+		}
+	}
+	r.want(http.StatusOK, "GET", "/healthz", "")
 }

@@ -88,8 +88,8 @@ func (c *Controller) editApp(ctx context.Context, name string, do func(*state.Ap
 // cannot be read. There must be an app of that name: else code NotFound.
 func (c *Controller) PutChoreo(ctx context.Context, name string, cond state.Condition,
 	make func(old *state.Choreo) (*state.Choreo, error)) (doc Doc[state.Choreo], created bool, err error) {
-	if c.App(name).ETag == "" {
-		return doc, false, missing(state.KindApp, name)
+	if err := c.hasApp(ctx, name); err != nil {
+		return doc, false, err
 	}
 	doc, err = edit(ctx, c, c.choreos, name, cond, func(old Doc[state.Choreo]) (*state.Choreo, error) {
 		created = old.ETag == ""
@@ -104,6 +104,26 @@ func (c *Controller) PutChoreo(ctx context.Context, name string, cond state.Cond
 	return doc, created, err
 }
 
+// hasApp gives nil where there is an app of that name, else code NotFound. What the picture lacks the bucket may have: the
+// app was created a moment ago through another master, or this one has only just started.
+func (c *Controller) hasApp(ctx context.Context, name string) error {
+	if c.App(name).ETag != "" {
+		return nil
+	}
+	if err := state.CheckName(name); err != nil {
+		return err
+	}
+	doc, err := c.apps.fetchOne(ctx, c.store, name)
+	switch {
+	case err != nil:
+		return err
+	case doc.ETag == "", doc.Value != nil && doc.Value.Deleted:
+		return missing(state.KindApp, name)
+	}
+	c.look(state.KindApp)
+	return nil
+}
+
 // Scale sets the number of processes of an app. Without a choreography it makes one for all nodes.
 func (c *Controller) Scale(ctx context.Context, name string, scale int) (Doc[state.Choreo], error) {
 	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Scale = scale })
@@ -115,8 +135,8 @@ func (c *Controller) SetQuery(ctx context.Context, name, query string) (Doc[stat
 }
 
 func (c *Controller) editChoreo(ctx context.Context, name string, do func(*state.Choreo)) (Doc[state.Choreo], error) {
-	if c.App(name).ETag == "" {
-		return Doc[state.Choreo]{}, missing(state.KindApp, name)
+	if err := c.hasApp(ctx, name); err != nil {
+		return Doc[state.Choreo]{}, err
 	}
 	return edit(ctx, c, c.choreos, name, state.Condition{}, func(old Doc[state.Choreo]) (*state.Choreo, error) {
 		if old.Err != nil {

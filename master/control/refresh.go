@@ -178,6 +178,17 @@ func (c *Controller) pictured() bool {
 	return len(c.missing) == 0
 }
 
+// Unread is code Unavailable until the bucket was read once: before that, that something is not in the picture does not
+// mean that it is not there.
+func (c *Controller) Unread() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, what := range slices.Sorted(maps.Keys(c.missing)) {
+		return state.Errorf(state.Unavailable, "", "this master has not read %s yet: %s", what, c.missing[what])
+	}
+	return nil
+}
+
 func (c *Controller) setMissing(what, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

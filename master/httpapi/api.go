@@ -46,6 +46,11 @@ func Handler(o Options) http.Handler {
 	}
 	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy(), store: o.Store}
 	routes := a.routes()
+	for i, r := range routes {
+		if ofPicture(r.Path) {
+			routes[i].Handler = a.onceRead(r.Handler)
+		}
+	}
 	for what, box := range o.Suggest {
 		routes = append(routes, rest.Route{Method: get, Path: "/v1/" + what + "/_suggest", Handler: a.suggestTo(box)})
 	}
@@ -126,6 +131,26 @@ func (a *api) routes() []rest.Route {
 
 		{Method: get, Path: "/healthz", Handler: a.healthy},
 		{Method: get, Path: "/readyz", Handler: a.ready},
+	}
+}
+
+// ofPicture reports whether a route answers from what this master has read of the bucket.
+func ofPicture(path string) bool {
+	for _, what := range []string{"/v1/app", "/v1/choreo", "/v1/node", "/v1/proc"} {
+		if path == what || strings.HasPrefix(path, what+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// onceRead answers 503 until the bucket was read: a 404 would say that something is not there which may well be.
+func (a *api) onceRead(h rest.HandlerFunc) rest.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := a.control.Unread(); err != nil {
+			return err
+		}
+		return h(w, r)
 	}
 }
 
