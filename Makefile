@@ -37,7 +37,7 @@ check:
 	$(STATICCHECK)
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent ./master/stathub
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench ./master/index
