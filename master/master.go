@@ -101,7 +101,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	told := gauges{started: time.Now(), mind: mind, stores: &stores, plans: &plans}
 	api := httpapi.Handler(httpapi.Options{
 		Metrics: told.write, Store: stores.States,
-		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored),
+		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored, mind),
 		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL), &stores) }),
 	})
 	clean := func(ctx context.Context) error {
@@ -115,9 +115,9 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 // gateway serves the bucket to agents, until ctx ends.
-func gateway(ctx context.Context, m *mirror.Mirror) http.Handler {
+func gateway(ctx context.Context, m *mirror.Mirror, mind *control.Controller) http.Handler {
 	return httpstore.Handler(m.Gateway(), httpstore.Options{
-		Allow: httpstore.AllowNode, Hinted: mirror.Mirrored, Stop: ctx.Done(),
+		Allow: httpstore.AllowNode, Heartbeat: mind.Beat, Hinted: mirror.Mirrored, Stop: ctx.Done(),
 	})
 }
 

@@ -80,6 +80,8 @@ type Controller struct {
 	poke    chan struct{} // something is to be looked at or decided
 	lists   chan struct{} // the indexes of apps and instances may be behind
 
+	pulses pulses // heartbeats that the gateway took in
+
 	mu        sync.RWMutex // guards the folders and what follows
 	apps      *folder[state.App]
 	choreos   *folder[state.Choreo]
@@ -88,6 +90,7 @@ type Controller struct {
 	reports   *folder[state.Report]
 	beats     map[string]state.ETag
 	liveness  *liveness.Detector
+	heardIn   int64 // the term that this master leads in and listens since; 0: it does not lead
 	compared  map[string]recordBasis
 	spoilt    map[string]spoilt   // manifests that cannot be read, by node
 	due       map[state.Kind]bool // folders to look at
@@ -134,7 +137,6 @@ func New(opts Options) *Controller {
 		history: history.Store{Bucket: opts.Store, CallTimeout: callTimeout, ListTimeout: listTimeout},
 		locks:   locks{seed: maphash.MakeSeed()},
 		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
-		liveness: liveness.New(opts.NodeTimeout, 2*opts.Poll, opts.Freeze),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
 		balance:  balance{perMinute: opts.RebalanceMoves},
@@ -144,6 +146,7 @@ func New(opts Options) *Controller {
 		appList:  appIndex{index: opts.Apps, seed: maphash.MakeSeed(), told: map[string]uint64{}},
 		procList: procIndex{index: opts.Procs, nodes: map[string]nodeProcs{}},
 	}
+	c.liveness = c.newDetector()
 	c.apps = newFolder[state.App](state.KindApp, &c.mu)
 	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)
 	c.nodes = newFolder[state.Node](state.KindNode, &c.mu)

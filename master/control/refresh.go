@@ -150,7 +150,10 @@ func (c *Controller) observe(now time.Time) (changed bool) {
 		}
 	}
 	before, frozen := c.liveness.Living(), c.liveness.Frozen()
-	c.liveness.Observe(now, c.attached(), records)
+	if c.listenAnew() {
+		frozen = ""
+	}
+	c.liveness.Observe(now, c.signs(), records)
 	after := c.liveness.Frozen()
 	if after != "" && frozen == "" {
 		c.event(ScheduleFrozen, state.Event{Message: after})

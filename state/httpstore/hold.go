@@ -2,6 +2,7 @@ package httpstore
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -26,7 +27,7 @@ func (g *gateway) release() { <-g.held }
 // hold waits until the document differs from the ETag that the client has, or the time is up. When the server stops it is
 // code Unavailable: the client is to ask another master, or later, and not at once.
 func (g *gateway) hold(ctx context.Context, wait time.Duration, key string, etag state.ETag) (*state.Object, error) {
-	timed, cancel := context.WithTimeout(ctx, wait)
+	timed, cancel := context.WithTimeout(ctx, wait-rand.N(wait/16)) // those who began together do not come back together
 	defer cancel()
 	hints := g.store.Watch(timed, key)
 	var again <-chan time.Time

@@ -1,0 +1,112 @@
+package control
+
+import (
+	"strconv"
+	"sync"
+
+	"stathub/master/liveness"
+	"stathub/state"
+)
+
+// Beat takes in a heartbeat that came in through the gateway, and reports whether it did: then nothing is to be written
+// (design section 6). Only a master that leads does, since it alone judges who is alive, and only for a node that has a
+// record: any other is found by its document in the bucket.
+func (c *Controller) Beat(node string) bool {
+	if _, leads := c.leads(); !leads {
+		return false
+	}
+	c.mu.RLock()
+	known := c.nodes.docs[node].Value != nil
+	c.mu.RUnlock()
+	if known {
+		c.pulses.add(node)
+	}
+	return known
+}
+
+// leads gives the term in which this master leads, if it does.
+func (c *Controller) leads() (term int64, leads bool) {
+	_, term = c.office()
+	return term, true
+}
+
+// pulses counts the heartbeats that are in no bucket. They are lost with the master: the one that takes over begins with
+// what the records say, and gives every node a whole timeout to be heard.
+type pulses struct {
+	mu    sync.Mutex
+	count map[string]int64 // by node
+}
+
+func (p *pulses) add(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		p.count = map[string]int64{}
+	}
+	p.count[node]++
+}
+
+func (p *pulses) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.count)
+}
+
+// mark gives the sign of life of a node, which changes whenever its document in the bucket or its pulse does, so that a
+// node may send one now here and now there. It is empty for a node with neither.
+func (p *pulses) mark(node string, listed state.ETag) state.ETag {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.count[node]
+	if n == 0 {
+		return listed
+	}
+	return listed + "\n" + state.ETag(strconv.FormatInt(n, 36)) // no ETag has a line break
+}
+
+// retain forgets the nodes that do not fit.
+func (p *pulses) retain(fits func(node string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for node := range p.count {
+		if !fits(node) {
+			delete(p.count, node)
+		}
+	}
+}
+
+// signs gives the signs of life of the nodes that are to have some. The caller holds mu.
+func (c *Controller) signs() map[string]state.ETag {
+	c.pulses.retain(func(id string) bool { return c.nodes.docs[id].Value != nil })
+	listed := c.attached()
+	all := make(map[string]state.ETag, len(listed)+len(c.nodes.docs))
+	for id, etag := range listed {
+		all[id] = c.pulses.mark(id, etag)
+	}
+	for id := range c.nodes.docs {
+		if mark := c.pulses.mark(id, listed[id]); mark != "" && !c.detached(id) {
+			all[id] = mark
+		}
+	}
+	return all
+}
+
+// listenAnew begins to listen afresh where this master did not listen to everything until now, and reports whether it
+// did. A master that does not lead hears nothing of what the leader keeps in its memory: it believes the records, which
+// the leader writes, and so does one that has just begun to lead. The caller holds mu.
+func (c *Controller) listenAnew() bool {
+	term, leads := c.leads()
+	if leads && c.heardIn == term {
+		return false
+	}
+	if c.heardIn = term; !leads {
+		c.heardIn = 0
+	}
+	c.pulses.clear()
+	c.liveness = c.newDetector()
+	return true
+}
+
+func (c *Controller) newDetector() *liveness.Detector {
+	return liveness.New(c.opts.NodeTimeout, 2*c.opts.Poll, c.opts.Freeze)
+}
