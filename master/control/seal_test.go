@@ -187,3 +187,19 @@ func TestSignatureFollows(t *testing.T) {
 		w.wantSigned()
 	})
 }
+
+// An edit that nobody signs is kept for people to look at, and replaced by what the master last believed.
+func TestUnsignedEditIsReplaced(t *testing.T) {
+	inSignedWorld(t, func(t *testing.T, w *world) {
+		edited := handEntry(w.get("manifests/ship-1.json"))
+		w.put("manifests/ship-1.json", edited)
+		w.wait(2 * time.Minute)
+		if kept := w.kept("ship-1"); len(kept) != 1 || w.get(kept[0]) != edited {
+			t.Errorf("kept: %v", kept)
+		}
+		if m := w.manifests()["ship-1"]; m.Entry("mine") != nil || m.Entry("web") == nil {
+			t.Errorf("the manifest is %s", state.Encode(m))
+		}
+		w.wantSigned()
+	})
+}
