@@ -94,13 +94,14 @@ type Controller struct {
 	compared  map[string]recordBasis
 	spoilt    map[string]spoilt   // manifests that cannot be read, by node
 	due       map[state.Kind]bool // folders to look at
-	dirty     bool                // the picture changed since the last plan
-	plan      scheduler.Plan      // the last one
-	edits     int64               // changes by this master's API
-	planned   int64               // the edits that plan has taken in
-	replanned chan struct{}       // closed when planned grows, and replaced
-	past      map[string]past     // by app; nil: the history was not listed yet
-	heard     time.Time           // when the reports were last read
+	pace      pace
+	dirty     bool            // the picture changed since the last plan
+	plan      scheduler.Plan  // the last one
+	edits     int64           // changes by this master's API
+	planned   int64           // the edits that plan has taken in
+	replanned chan struct{}   // closed when planned grows, and replaced
+	past      map[string]past // by app; nil: the history was not listed yet
+	heard     time.Time       // when the reports were last read
 	outages   map[state.Kind]error
 	missing   map[string]string // what keeps this master from being ready, and why
 

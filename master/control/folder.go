@@ -98,7 +98,7 @@ func (f *folder[T]) refresh(ctx context.Context, s state.Store) (changed bool, e
 		return false, err
 	}
 	f.seals.listed(listed.signed)
-	fetched, err := f.fetch(ctx, s, f.outdated(listed))
+	fetched, err := f.fetch(ctx, s, f.outdated(listed), listed)
 	for name, why := range listed.blocked {
 		fetched[name] = Doc[T]{Value: f.get(name).Value, ETag: blockedETag, Err: why}
 	}
@@ -120,14 +120,14 @@ func (f *folder[T]) outdated(l listing) []string {
 }
 
 // fetch reads documents. One that is gone by now is left to the next listing.
-func (f *folder[T]) fetch(ctx context.Context, s state.Store, names []string) (map[string]Doc[T], error) {
+func (f *folder[T]) fetch(ctx context.Context, s state.Store, names []string, l listing) (map[string]Doc[T], error) {
 	var mu sync.Mutex
 	docs := map[string]Doc[T]{}
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	for _, name := range names {
 		g.Go(func() error {
-			doc, err := f.fetchOne(ctx, s, name)
+			doc, err := f.fetchListed(ctx, s, name, l.entries[name].ETag)
 			if err == nil && doc.ETag != "" {
 				mu.Lock()
 				defer mu.Unlock()
@@ -143,9 +143,14 @@ func (f *folder[T]) fetch(ctx context.Context, s state.Store, names []string) (m
 // fetchOne reads one document; the zero Doc when there is none. Its error means that the store could not be asked;
 // a document that cannot be read is no error, but a Doc that says so.
 func (f *folder[T]) fetchOne(ctx context.Context, s state.Store, name string) (Doc[T], error) {
+	return f.fetchListed(ctx, s, name, "")
+}
+
+// fetchListed is fetchOne where a listing told of a revision: its bytes may be at hand.
+func (f *folder[T]) fetchListed(ctx context.Context, s state.Store, name string, listed state.ETag) (Doc[T], error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	data, entry, err := state.Read(ctx, s, f.kind.Key(name), "", state.MaxDocument)
+	data, entry, err := readListed(ctx, s, f.kind.Key(name), listed)
 	switch state.CodeOf(err) {
 	case "":
 		doc := f.read(name, data, entry.ETag, f.get(name).Value)

@@ -47,6 +47,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			return nil
 		case <-alarm:
 			c.markDirty()
+		case <-c.wakeForReports():
 		case <-ticker.C:
 			c.lookAtAll()
 		case <-c.poke:

@@ -12,10 +12,8 @@ import (
 
 // refresh reads the folders that are due.
 func (c *Controller) refresh(ctx context.Context) {
-	c.mu.Lock()
-	due := c.due
-	c.due = map[state.Kind]bool{}
-	c.mu.Unlock()
+	began := time.Now()
+	due := c.takeDue(began)
 	var wg sync.WaitGroup
 	for kind := range due {
 		if kind != state.KindHeartbeat {
@@ -25,8 +23,13 @@ func (c *Controller) refresh(ctx context.Context) {
 	wg.Wait()
 	// Heartbeats come after the records, whose states are where the judgement starts. A new report may be the first sign
 	// of an agent: its heartbeat is then there, too.
-	if due[state.KindHeartbeat] || due[state.KindReport] {
+	if due[state.KindHeartbeat] || due[state.KindReport] && c.strangers() {
 		c.listen(ctx)
+	}
+	if due[state.KindReport] {
+		c.mu.Lock()
+		c.pace.looked(began, time.Now())
+		c.mu.Unlock()
 	}
 }
 

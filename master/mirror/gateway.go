@@ -40,7 +40,7 @@ func (g gateway) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*
 
 // Put is state.Store's.
 func (g gateway) Put(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition) (state.ETag, error) {
-	etag, err := g.Mirror.Put(ctx, key, body, cond)
+	etag, err := g.Mirror.put(ctx, key, body, cond, true)
 	g.changed(key)
 	return etag, err
 }

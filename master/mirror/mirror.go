@@ -115,6 +115,12 @@ func (m *Mirror) saw(key string, etag state.ETag, seq int64, began time.Time) {
 	}
 }
 
+func (m *Mirror) ask(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.book.ask(key, time.Now())
+}
+
 func (m *Mirror) keep(e state.Entry, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,10 +129,15 @@ func (m *Mirror) keep(e state.Entry, data []byte) {
 
 // Put is state.Store's.
 func (m *Mirror) Put(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition) (state.ETag, error) {
+	return m.put(ctx, key, body, cond, false)
+}
+
+// put is Put. A client of the gateway is one that may ask for what it wrote; and the master will read it.
+func (m *Mirror) put(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition, client bool) (state.ETag, error) {
 	if !Mirrored(key) {
 		return m.store.Put(ctx, key, body, cond)
 	}
-	data, body, err := m.copyOf(key, body)
+	data, body, err := m.copyOf(key, body, client)
 	if err != nil {
 		return "", err
 	}
@@ -134,6 +145,9 @@ func (m *Mirror) Put(ctx context.Context, key string, body io.ReadSeeker, cond s
 	began := time.Now()
 	etag, err := m.store.Put(ctx, key, body, cond)
 	m.wrote(key, etag, began, err)
+	if err == nil && client {
+		m.ask(key)
+	}
 	if err == nil && data != nil {
 		m.keep(state.Entry{Key: key, ETag: etag, Size: int64(len(data)), ModTime: began}, data)
 	}
@@ -141,9 +155,9 @@ func (m *Mirror) Put(ctx context.Context, key string, body io.ReadSeeker, cond s
 }
 
 // copyOf gives what a Put is about to write, nil when it is not to be kept, and a body that is exactly that.
-func (m *Mirror) copyOf(key string, body io.ReadSeeker) ([]byte, io.ReadSeeker, error) {
+func (m *Mirror) copyOf(key string, body io.ReadSeeker, client bool) ([]byte, io.ReadSeeker, error) {
 	m.mu.Lock()
-	wanted := m.book.wanted(key, time.Now())
+	wanted := client || m.book.wanted(key, time.Now())
 	m.mu.Unlock()
 	if !wanted {
 		return nil, body, nil
