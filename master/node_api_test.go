@@ -101,13 +101,28 @@ func TestManifestAPI(t *testing.T) {
 	r.want(404, "POST", "/v1/node/n1/manifest/none/_release", "")
 	r.want(200, "POST", "/v1/node/n1/manifest/mine/_release", "")
 	r.put("manifests/n1.json", `{"node": `)
-	r.until("seen as broken", func() bool { return r.do("GET", "/v1/node/n1/manifest", "").status == 422 })
-	if a := r.want(422, "GET", "/v1/node/n1/manifest", ""); !strings.Contains(a.body, `"line": 1`) {
-		t.Errorf("no place: %s", a.body)
+	broken := func() bool { return strings.Contains(r.do("GET", "/v1/node/n1/manifest", "").body, `"line": 1`) }
+	r.until("seen as broken", broken)
+	a = r.want(200, "GET", "/v1/node/n1/manifest", "")
+	if !strings.Contains(a.body, `"mine"`) || !strings.Contains(a.body, `"key": "manifests/n1.json"`) {
+		t.Errorf("the last good one, with what is wrong: %s", a.body)
+	}
+	for path, want := range map[string]string{"/v1/node/n1": `"key": "manifests/n1.json"`, "/": "manifests/n1.json: line 1"} {
+		if a := r.want(200, "GET", path, ""); !strings.Contains(a.body, want) {
+			t.Errorf("GET %s lacks %q: %s", path, want, a.body)
+		}
 	}
 	r.want(422, "POST", "/v1/node/n1/manifest/mine/_release", "")
-	r.want(422, "PUT", "/v1/node/n1/manifest", `{}`) // written back it would read as "run nothing"
+	r.want(422, "PUT", "/v1/node/n1/manifest", `{}`)                                     // written back it would read as "run nothing"
+	r.want(200, "PUT", "/v1/node/n1/manifest", a.body, "If-Match", a.header.Get("ETag")) // mended by who saw it
+	if broken() {
+		t.Error("still broken")
+	}
+	r.put("manifests/n1.json", `{}`)
+	r.until("without a list as broken", broken)
 	r.want(200, "PUT", "/v1/node/n1/manifest", `{"apps": []}`)
+	r.put("manifests/n9.json", `[`)
+	r.until("never read", func() bool { return r.do("GET", "/v1/node/n9/manifest", "").status == 422 })
 }
 
 func TestProxyToTheAgent(t *testing.T) {

@@ -13,6 +13,13 @@ import (
 // cluster is what the console's first page shows at this moment.
 func cluster(mind *control.Controller, bucket string, stores *guard.Stores) web.Cluster {
 	c := web.Cluster{Bucket: bucket, Stores: stores.States(), Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+	for _, bad := range mind.Unreadable() {
+		c.Problems = append(c.Problems, bad.Message)
+	}
+	c.Problems = append(c.Problems, mind.Refused()...)
+	for _, p := range mind.Pins() {
+		c.Pins = append(c.Pins, web.Pin{Node: p.Node, App: p.App, Count: p.Count, Owner: p.Owner})
+	}
 	statuses := mind.Statuses()
 	for _, name := range mind.AppNames() {
 		s := statuses[name]

@@ -132,7 +132,7 @@ func (a *App) check(c *checker) {
 	if !nameForm.MatchString(a.Name) {
 		c.at("name").fail(nameRule)
 	}
-	if strings.TrimSpace(a.ToProcess) == "" {
+	if strings.TrimSpace(a.ToProcess) == "" && !a.Deleted {
 		c.at("toProcess").fail("must name the program to run" + a.misspelt("toProcess"))
 	}
 	c.at("toProcess").noNUL(a.ToProcess)

@@ -19,6 +19,8 @@ type AppStatus struct {
 	Completed int         `json:"completed,omitzero"` // instances that have done their work, and are not started again
 	Reasons   []AppReason `json:"reasons"`
 	Rollout   *Rollout    `json:"rollout,omitzero"` // how far the last change is; absent: there was none
+
+	Unreadable []BadDocument `json:"unreadable,omitzero"` // of its document and its choreography; what could last be read holds
 }
 
 // Rollout is how far the last change of an app has reached its instances. The counts are of placed instances on nodes that live.
@@ -61,6 +63,7 @@ type AppState string
 // The states of an app.
 const (
 	AppBroken    AppState = "broken"    // its document cannot be read
+	AppLost      AppState = "lost"      // its document is gone, and its instances run on
 	AppDeleting  AppState = "deleting"  // it is on its way out
 	AppStopping  AppState = "stopping"  // not started, and instances still run
 	AppStopped   AppState = "stopped"   // not started

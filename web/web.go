@@ -48,8 +48,18 @@ type Cluster struct {
 	Problem string // why the bucket is out of reach; empty when it is not
 	Frozen  string // why nothing is moved off nodes that are silent; empty when it is
 	Apps    []App
-	Nodes   []state.Node
-	Procs   []state.Proc
+	Pins    []Pin // what masters leave alone
+
+	Problems []string // what is wrong with documents
+	Nodes    []state.Node
+	Procs    []state.Proc
+}
+
+// Pin is an entry of a manifest that belongs to a person, or with no App a whole manifest that is paused.
+type Pin struct {
+	Node, App string
+	Count     int
+	Owner     string // may be empty: the entry does not say
 }
 
 // App is one line of the list of apps.
@@ -104,7 +114,10 @@ func MasterPage(view func() Cluster) http.Handler {
 			Addresses                          map[string]string // node id → agent address
 			Up, AppCount, NodeCount, ProcCount int
 		}{
-			Cluster: Cluster{c.Bucket, c.Stores, c.Problem, c.Frozen, head(c.Apps), head(c.Nodes), head(c.Procs)}, Addresses: addresses,
+			Cluster: Cluster{
+				Bucket: c.Bucket, Stores: c.Stores, Problem: c.Problem, Frozen: c.Frozen, Problems: head(c.Problems),
+				Apps: head(c.Apps), Pins: head(c.Pins), Nodes: head(c.Nodes), Procs: head(c.Procs),
+			}, Addresses: addresses,
 			Up: countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),
 		}
 	})

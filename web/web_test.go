@@ -14,6 +14,7 @@ import (
 
 func view() Cluster {
 	return Cluster{
+		Problems: []string{"manifests/n1.json: line 3 <column> 4"}, Pins: []Pin{{"n1", "mine", 2, "ann"}, {Node: "n2"}},
 		Bucket: "file:///b", Problem: "<script>gone", Frozen: "4 of 4 <nodes>",
 		Apps: []App{{Name: "web", State: "degraded", Wanted: 3, Running: 1, Reasons: []string{"2 nodes lack <memory>"},
 			Rollout: &state.Rollout{State: state.RolloutStalled, Old: 2, New: 1, Reason: "waits for n1/web.0: <backoff>"}}},
@@ -37,7 +38,7 @@ func get(t *testing.T, path, accept string) string {
 
 func TestMasterPage(t *testing.T) {
 	body := get(t, "/", "")
-	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, new and healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
+	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, new and healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "line 3 &lt;column&gt; 4", "/v1/node/n1/manifest/mine/_release", "is paused", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}

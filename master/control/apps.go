@@ -24,7 +24,9 @@ func (c *Controller) CreateApp(ctx context.Context, app *state.App) (Doc[state.A
 func (c *Controller) PutApp(ctx context.Context, name string, cond state.Condition,
 	make func(old *state.App) (*state.App, error)) (doc Doc[state.App], created bool, err error) {
 	doc, err = edit(ctx, c, c.apps, name, cond, func(old Doc[state.App]) (*state.App, error) {
-		created = old.ETag == ""
+		if created = old.ETag == ""; created {
+			old.Value = c.lostApp(name) // what is put back runs on
+		}
 		return make(old.Value)
 	})
 	return doc, created, err
@@ -32,11 +34,19 @@ func (c *Controller) PutApp(ctx context.Context, name string, cond state.Conditi
 
 // DeleteApp marks an app as deleted and stops it; when no manifest lists it any more, its document goes. The mark is
 // what stops it: that a document is missing stops nothing (law 1). The choreography goes at once, so that a new app of
-// the same name does not inherit it.
-func (c *Controller) DeleteApp(ctx context.Context, name string, cond state.Condition) error {
+// the same name does not inherit it. An app whose document is gone while manifests list it is ended in the same way. One
+// whose document cannot be read is code Nonsense without force: somebody may be about to mend it.
+func (c *Controller) DeleteApp(ctx context.Context, name string, cond state.Condition, force bool) error {
 	_, err := edit(ctx, c, c.apps, name, cond, func(old Doc[state.App]) (*state.App, error) {
 		app, err := present(state.KindApp, name, old)
+		if lost := c.lostApp(name); old.ETag == "" && lost != nil {
+			app, err = lost, nil
+		}
 		switch {
+		case old.Err != nil && force:
+			app = &state.App{Name: name, KillSignal: state.DefaultKillSignal} // the mark is all that counts
+		case old.Err != nil:
+			return nil, state.Unreadable(state.KindApp.Key(name), "mend it, replace it with PUT, or delete it with DELETE and ?force=true", old.Err)
 		case err != nil:
 			return nil, err
 		case app.Deleted:

@@ -104,7 +104,7 @@ func TestNewAppDoesNotInheritTheChoreographyOfADeletedOne(t *testing.T) {
 		w.agents(1)
 		w.deploy("web", 3)
 		w.wait(5 * time.Second)
-		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}); err != nil {
+		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}, false); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.c.Scale(t.Context(), "web", 5); state.CodeOf(err) != state.NotFound {

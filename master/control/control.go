@@ -93,6 +93,7 @@ type Controller struct {
 	heardIn   int64 // the term that this master leads in and listens since; 0: it does not lead
 	compared  map[string]recordBasis
 	spoilt    map[string]spoilt   // manifests that cannot be read, by node
+	lost      map[string]lostApp  // apps without a document that manifests list, by name
 	due       map[state.Kind]bool // folders to look at
 	pace      pace
 	dirty     bool            // the picture changed since the last plan

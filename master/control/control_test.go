@@ -47,7 +47,7 @@ func TestLifeOfAnApp(t *testing.T) {
 		}
 		w.wait(3 * time.Second)
 		w.wantPlaced("web", 7)
-		if err := w.c.DeleteApp(ctx, "web", state.Condition{}); err != nil {
+		if err := w.c.DeleteApp(ctx, "web", state.Condition{}, false); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(3 * time.Second)
@@ -310,7 +310,7 @@ func TestCreateOverDeleted(t *testing.T) {
 		w.wait(5 * time.Second)
 		w.put("manifests/n1.json", strings.Replace(w.get("manifests/n1.json"), "{", `{"paused": true,`, 1))
 		w.wait(5 * time.Second)
-		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}); err != nil {
+		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}, false); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Second)

@@ -21,6 +21,7 @@ const (
 	AppChanged    = "app.changed"
 	AppRolledBack = "app.rolled-back" // which revision somebody put back; what that changes is told besides
 	AppDeleted    = "app.deleted"     // asked for; its document goes once no manifest lists it
+	AppLost       = "app.lost"        // its document is gone; its instances run on
 	AppStarted    = "app.started"
 	AppStopped    = "app.stopped"
 	AppRestarted  = "app.restarted"
@@ -60,7 +61,7 @@ func step(kind string) bool {
 // bad reports whether a kind is one that somebody should look at.
 func bad(kind string) bool {
 	switch kind {
-	case NodeDown, ScheduleFrozen, DocumentUnreadable, ManifestReplaced, RolloutStalled, RolloutReverted,
+	case NodeDown, ScheduleFrozen, DocumentUnreadable, ManifestReplaced, AppLost, RolloutStalled, RolloutReverted,
 		scheduler.NoteKept, scheduler.NoteHandEdited, scheduler.NoteHeld:
 		return true
 	default:

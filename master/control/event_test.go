@@ -158,7 +158,7 @@ func TestEventsOfDocuments(t *testing.T) {
 		if _, err := w.c.ReleaseEntry(t.Context(), "n1", "web"); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}); err != nil {
+		if err := w.c.DeleteApp(t.Context(), "web", state.Condition{}, false); err != nil {
 			t.Fatal(err)
 		}
 		wantEvents(t, w.events(), "document.unreadable  web: apps/web.json: ", "entry.kept n1 web", "document.readable  web",

@@ -96,6 +96,7 @@ func (c *Controller) decide(ctx context.Context) {
 	close(c.replanned)
 	c.replanned = make(chan struct{})
 	c.mu.Unlock()
+	c.findLost(plan.Notes)
 	c.tellNotes(plan.Notes)
 	ids := make([]string, 0, len(plan.Manifests))
 	for id := range plan.Manifests {

@@ -18,12 +18,15 @@ func (c *Controller) Statuses(names ...string) map[string]state.AppStatus {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if len(names) == 0 {
-		names = slices.Collect(maps.Keys(c.apps.docs))
+		names = slices.AppendSeq(slices.Collect(maps.Keys(c.apps.docs)), maps.Keys(c.lost))
 	}
 	all := make(map[string]state.AppStatus, len(names))
 	for _, name := range names {
 		planned := c.plan.Apps[name]
-		all[name] = state.AppStatus{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons)}
+		all[name] = state.AppStatus{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons), Unreadable: c.unreadableApp(name)}
+		if c.lostDoc(name) != nil {
+			all[name] = c.lostStatus(name)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.reports.docs)) {
 		doc := c.reports.docs[id]
@@ -48,7 +51,9 @@ func (c *Controller) Statuses(names ...string) map[string]state.AppStatus {
 			s.Reasons = append(s.Reasons, state.AppReason{Code: scheduler.CodeFrozen, Message: silent})
 		}
 		s.Rollout = c.rollout(name, &s, now)
-		s.State = sum(&s, c.apps.docs[name])
+		if s.State = sum(&s, c.apps.docs[name]); c.lostDoc(name) != nil {
+			s.State = state.AppLost
+		}
 		if err := c.apps.docs[name].Err; err != nil && len(s.Reasons) == 0 {
 			s.Reasons = []state.AppReason{{Code: scheduler.CodeBroken, Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}}
 		}

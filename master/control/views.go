@@ -11,27 +11,38 @@ import (
 	"stathub/state"
 )
 
-// App gives an app; the zero Doc when there is none. One that was deleted is none, even while its instances stop.
+// App gives an app; the zero Doc when there is none. One that was deleted is none, even while its instances stop. One whose
+// document is gone while manifests list it comes without an ETag, as these have it.
 func (c *Controller) App(name string) Doc[state.App] {
 	doc := c.apps.get(name)
 	if deleted(doc) {
 		return Doc[state.App]{}
+	}
+	if doc.ETag == "" {
+		doc.Value = c.lostApp(name)
 	}
 	return doc
 }
 
 func deleted(doc Doc[state.App]) bool { return doc.Err == nil && doc.Value != nil && doc.Value.Deleted }
 
-// AppNames gives the names of all apps, in order, unreadable ones included.
+// AppNames gives the names of all apps, in order, unreadable ones included, and those whose document is gone while manifests
+// list them.
 func (c *Controller) AppNames() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	names := []string{}
-	for _, name := range slices.Sorted(maps.Keys(c.apps.docs)) {
-		if !deleted(c.apps.docs[name]) {
+	for name, doc := range c.apps.docs {
+		if !deleted(doc) {
 			names = append(names, name)
 		}
 	}
+	for name := range c.lost {
+		if _, back := c.apps.docs[name]; !back {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
 	return names
 }
 

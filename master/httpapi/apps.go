@@ -68,7 +68,7 @@ func (a *api) getApp(w http.ResponseWriter, r *http.Request) error {
 	name := rest.Param(r, "name")
 	doc := a.control.App(name)
 	switch {
-	case doc.ETag == "":
+	case doc.ETag == "" && doc.Value == nil:
 		return rest.NotFound("app", name)
 	case doc.Value == nil:
 		return unreadable(state.KindApp.Key(name), doc.Err)
@@ -119,7 +119,11 @@ func (a *api) deleteApp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.control.DeleteApp(r.Context(), rest.Param(r, "name"), cond); err != nil {
+	force, err := rest.Flag(r, "force")
+	if err != nil {
+		return err
+	}
+	if err := a.control.DeleteApp(r.Context(), rest.Param(r, "name"), cond, force); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

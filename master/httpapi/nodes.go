@@ -76,7 +76,11 @@ func (a *api) getNode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
+	view := *doc.Value
+	if bad := a.control.UnreadableNode(view.ID); len(bad) > 0 {
+		view.Facts.Extra = rest.WithMember(view.Facts.Extra, "unreadable", bad)
+	}
+	rest.WriteView(w, r, http.StatusOK, &view, doc.ETag)
 	return nil
 }
 
@@ -149,19 +153,6 @@ func (a *api) drain(drain bool) rest.HandlerFunc {
 		rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
 		return nil
 	}
-}
-
-func (a *api) getManifest(w http.ResponseWriter, r *http.Request) error {
-	id := rest.Param(r, "id")
-	doc := a.control.Manifest(id)
-	switch {
-	case doc.ETag == "":
-		return rest.NotFound("manifest of node", id)
-	case doc.Err != nil:
-		return unreadable(state.KindManifest.Key(id), doc.Err)
-	}
-	rest.WriteJSON(w, r, http.StatusOK, doc.Value, doc.ETag)
-	return nil
 }
 
 func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
