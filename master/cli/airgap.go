@@ -138,6 +138,27 @@ func runSign(ctx context.Context, o *options, out *printer) error {
 	return nil
 }
 
+var keygenCommand = command{
+	name: "keygen",
+	what: "make a pair of keys to sign manifests with",
+	about: `Makes a secret key without a password, which only its owner can read, and the public key beside it, in the format
+of minisign; minisign -G makes one with a password.`,
+	table: func(o *options, set *option.Set) {
+		o.signOption(set, "file of the secret key to be made, such as stathub.key; the public one is stathub.pub then")
+	},
+	run: func(_ context.Context, o *options, out *printer) error {
+		if err := needed("sign.key", o.signKey, "stathub.key"); err != nil {
+			return err
+		}
+		id, err := signature.Generate(o.signKey)
+		if err != nil {
+			return err
+		}
+		out.line("key %s: keep %s secret, and give %s to the agents as --trust.key", id, o.signKey, signature.PublicFile(o.signKey))
+		return nil
+	},
+}
+
 func (o *options) signOption(set *option.Set, help string) {
 	set.String(&o.signKey, "sign.key", "", help)
 }

@@ -31,7 +31,7 @@ type command struct {
 	run        func(ctx context.Context, o *options, out *printer) error
 }
 
-var commands = [...]command{exportCommand, importCommand, signCommand}
+var commands = [...]command{exportCommand, importCommand, signCommand, keygenCommand}
 
 // options are those of all subcommands; each has some of them.
 type options struct {

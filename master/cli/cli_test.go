@@ -72,10 +72,11 @@ func TestCarry(t *testing.T) {
 			t.Fatalf("%v: code %d\n%s\n%s", args, code, &stdout, &stderr)
 		}
 	}
-	key := filepath.Join("..", "..", "state", "signature", "testdata", "plain.key")
+	key := filepath.Join(t.TempDir(), "hub.key")
+	run("hub.pub to the agents", "keygen", "--sign.key="+key)
 	write(bucket, "manifests/ship-1.json", `{"node": "ship-1", "apps": [{"app": {"name": "a", "toProcess": "run", "uris": ["bucket:artifacts/x"]}}]}`)
 	write(bucket, "artifacts/x", "x")
-	run("signed 1 of 1 manifests with the key 8C93EC02FB2670FA", "sign", "--sign.key="+key)
+	run("signed 1 of 1 manifests", "sign", "--sign.key="+key)
 	run("exported 1 manifests and 1 artifacts", "export", "--to="+stick, "--nodes=ship-1", "--sign.key="+key)
 	run(": 0 files were written", "export", "--to="+stick, "--nodes=ship-1", "--sign.key="+key)
 	write(stick, "reports/ship-1.json", `{"node": "ship-1", "updatedAt": "2026-01-02T03:04:05Z"}`)
