@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"stathub/agent/artifact"
+	"stathub/agent/bucket"
 	"stathub/agent/host"
 	"stathub/agent/proc"
 	"stathub/agent/supervise"
@@ -111,12 +112,11 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("close the listener", func() error { return closed(listener.Close()) })
-	store, err := state.Open(ctx, o.stateURL())
-	if err != nil {
-		return fmt.Errorf("cannot open the bucket (--state.url, --master.address): %w", err)
-	}
 	var stores guard.Stores
-	store = stores.Add("bucket", store)
+	store, err := openBucket(ctx, o, &stores, log)
+	if err != nil {
+		return err
+	}
 	ends.add("close the bucket", store.Close)
 	runner, err := proc.NewRunner(o.StoreDirectory)
 	if err != nil {
@@ -131,11 +131,16 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 		return err
 	}
 	ends.add("close the artifact cache", cache.Close)
+	trust, err := o.trust()
+	if err != nil {
+		return err
+	}
 	address := o.address(listener.Addr())
 	hostname, _ := os.Hostname()
 	sv := supervise.New(supervise.Options{
 		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
+		Trust: trust, Mute: o.ReportURL == bucket.Nowhere,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, Alone: o.Standalone(), StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
 	return serve(ctx, o, sv, store, &stores, listener, address, log)

@@ -25,7 +25,7 @@ func handler(o Options, sv *supervise.Supervisor, store state.Store, stores *gua
 	opts := httpapi.Options{
 		Metrics: told.write,
 		Secure:  rest.SecureOptions{Log: log, Loopback: loopback},
-		Master:  o.MasterAddress,
+		Master:  o.master(),
 		Ready:   func() error { return ready(sv) },
 		Stop:    stop,
 	}
@@ -60,7 +60,7 @@ func machine(ctx context.Context, o Options, sv *supervise.Supervisor, stores *g
 			Facts: r.Facts, ID: r.Node, Tags: r.Tags, AgentVersion: r.AgentVersion, Isolation: r.Isolation,
 			State: state.NodeUp, LastSeen: r.UpdatedAt, Schedulable: true,
 		},
-		Problems: r.Errors, Stores: stores.States(), Standalone: o.Standalone(), Master: o.MasterAddress, Manifest: state.KindManifest.Key(o.NodeID),
+		Problems: r.Errors, Stores: stores.States(), Standalone: o.Standalone(), Master: o.master(), Manifest: state.KindManifest.Key(o.NodeID),
 	}
 	if o.Standalone() {
 		m.Manifest = filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(m.Manifest))

@@ -31,6 +31,7 @@ var rules = []rule{
 	{from: "stathub/agent/health", banned: "stathub", only: []string{"stathub/state", "stathub/agent/health"}, reason: "one job each"},
 	{from: "stathub/agent/logs", banned: "stathub", only: []string{"stathub/state", "stathub/agent/logs"}, reason: "one job each"},
 	{from: "stathub/agent/events", banned: "stathub", only: []string{"stathub/state", "stathub/agent/events"}, reason: "one job each"},
+	{from: "stathub/agent/bucket", banned: "stathub", only: []string{"stathub/state", "stathub/agent/bucket"}, reason: "it routes requests; what they say is the others' job"},
 	{from: "stathub/agent/crash", banned: "stathub", only: []string{"stathub/state", "stathub/agent/host", "stathub/agent/logs", "stathub/agent/crash"}, reason: "one job each"},
 	{from: "stathub/agent/standalone", banned: "stathub", only: []string{"stathub/state", "stathub/agent/standalone"}, reason: "it edits documents; what becomes of them is the others' job"},
 	{from: "stathub/agent/proc", banned: "stathub", only: []string{"stathub/state", "stathub/agent/proc"}, reason: "what differs by system knows nothing of the agent"},
