@@ -46,6 +46,7 @@ func (s *Store) send(ctx context.Context, method, path, key string, header http.
 	}
 	resp.Body = &ending{resp.Body, patience.end}
 	if resp.StatusCode/100 == 2 {
+		s.packs.Store(takesGzip(resp.Header))
 		return resp, nil
 	}
 	defer resp.Body.Close()

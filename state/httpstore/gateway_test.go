@@ -275,7 +275,7 @@ func TestContractBehindAProxy(t *testing.T) {
 			FlushInterval: -1,
 			Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(back) },
 			ModifyResponse: func(r *http.Response) error {
-				if etag := r.Header.Get("ETag"); etag != "" {
+				if etag := r.Header.Get("ETag"); etag != "" && !strings.HasPrefix(etag, "W/") {
 					r.Header.Set("ETag", "W/"+etag)
 				}
 				if r.StatusCode == http.StatusNotModified {

@@ -1,6 +1,8 @@
 package httpstore
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -45,9 +47,10 @@ func Handler(store state.Store, o Options) http.Handler {
 	if o.MaxHeld == 0 {
 		o.MaxHeld = defaultMaxHeld
 	}
-	g := &gateway{store: store, options: o, held: make(chan struct{}, o.MaxHeld)}
+	g := &gateway{store: store, options: o, held: make(chan struct{}, o.MaxHeld), packers: make(packers, idlePackers)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := newAnswer(w)
+		a.Header().Set("Accept-Encoding", gzipName) // of bodies that clients send (RFC 9110 section 12.5.3)
 		err := g.serve(a, r)
 		a.extend() // for what net/http writes after the handler
 		if err != nil {
@@ -60,6 +63,7 @@ type gateway struct {
 	store   state.Store
 	options Options
 	held    chan struct{} // one value for each answer that is held back, and each watch
+	packers packers
 }
 
 const methods = "GET, HEAD, PUT, DELETE"
@@ -121,9 +125,26 @@ func (g *gateway) get(a *answer, r *http.Request, key string) error {
 		return err
 	}
 	defer o.Body.Close()
-	h.Set("ETag", o.ETag.Header())
+	return g.send(a, r, key, o)
+}
+
+// send answers with a document, packed for a client that takes it so.
+func (g *gateway) send(a *answer, r *http.Request, key string, o *state.Object) error {
+	body, size, etag, h := io.Reader(o.Body), o.Size, o.ETag.Header(), a.Header()
+	if r.Method != http.MethodHead && packable(key, o.Size) && takesGzip(r.Header) {
+		packed, plain, err := g.packed(key, o)
+		if err != nil {
+			return err
+		}
+		if body = bytes.NewReader(plain); packed != nil {
+			body, size, etag = bytes.NewReader(packed), int64(len(packed)), "W/"+etag // RFC 9110 section 8.8.3.3
+			h.Set("Content-Encoding", gzipName)
+		}
+	}
+	h.Set("ETag", etag)
+	h.Set("Vary", "Accept-Encoding")
 	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.FormatInt(o.Size, 10))
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
 	h.Set(sizeHeader, strconv.FormatInt(o.Size, 10))
 	if !o.ModTime.IsZero() {
 		h.Set("Last-Modified", o.ModTime.UTC().Format(http.TimeFormat))
@@ -131,7 +152,7 @@ func (g *gateway) get(a *answer, r *http.Request, key string) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	a.copy(o.Body)
+	a.copy(body)
 	return nil
 }
 
@@ -199,13 +220,21 @@ func unmet(a *answer, err error) error {
 
 func (g *gateway) list(a *answer, r *http.Request, prefix string) error {
 	a.Header().Set("Cache-Control", "no-store")
-	begun := false
+	begun, to, closing := false, io.Writer(a), func() {}
+	defer func() { closing() }()
 	line := func(e entry) bool {
 		if !begun {
 			a.Header().Set("Content-Type", "application/jsonl")
+			a.Header().Set("Vary", "Accept-Encoding")
+			if takesGzip(r.Header) {
+				a.Header().Set("Content-Encoding", gzipName)
+				w := g.packers.get(a)
+				to = w
+				closing = func() { _ = w.Close(); g.packers.put(w) } // a client that went away is told nothing
+			}
 		}
 		begun = true
-		_, err := a.Write(state.EncodeLine(e))
+		_, err := to.Write(state.EncodeLine(e))
 		return err == nil
 	}
 	for e, err := range g.store.List(r.Context(), prefix) {

@@ -26,12 +26,16 @@ func (g *gateway) receive(a *answer, r *http.Request, key string) (body io.ReadS
 		return nil, nil, tooLarge
 	}
 	_ = a.control.SetReadDeadline(time.Now().Add(stall + time.Duration(limit/slowest)*time.Second))
-	source := &bodyReader{r: http.MaxBytesReader(a.ResponseWriter, r.Body, limit)}
+	unpacked, err := unpack(r.Header.Get("Content-Encoding"), http.MaxBytesReader(a.ResponseWriter, r.Body, limit))
+	if err != nil {
+		return nil, nil, state.Errorf(state.Invalid, key, "cannot read the body: %w; send it as it is, or as gzip", err)
+	}
+	source := &bodyReader{r: unpacked, left: limit}
 	body, done, err = spool(source)
 	switch {
 	case err == nil:
 		return body, done, nil
-	case errors.As(source.err, new(*http.MaxBytesError)):
+	case errors.Is(source.err, errTooLong) || errors.As(source.err, new(*http.MaxBytesError)):
 		return nil, nil, tooLarge
 	case source.err != nil:
 		return nil, nil, state.Errorf(state.Invalid, key, "cannot read the body: %w", err)
@@ -40,14 +44,21 @@ func (g *gateway) receive(a *answer, r *http.Request, key string) (body io.ReadS
 	}
 }
 
-// bodyReader remembers an error of the client's side, to tell it from one of the temporary file's.
+// bodyReader gives so many bytes at the most, and remembers an error of the client's side, to tell it from one of the
+// temporary file's.
 type bodyReader struct {
-	r   io.Reader
-	err error
+	r    io.Reader
+	left int64
+	err  error
 }
+
+var errTooLong = errors.New("it is too long")
 
 func (b *bodyReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, err = 0, errTooLong
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -33,6 +34,7 @@ type Store struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	works  sync.WaitGroup
+	packs  atomic.Bool // the gateway takes bodies as gzip
 }
 
 const (
@@ -79,7 +81,7 @@ func (s *Store) CanWait() bool { return true }
 
 // Get is state.Store's. With state.WithWait and an ETag it waits for a change, for at most a minute.
 func (s *Store) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*state.Object, error) {
-	header := http.Header{}
+	header := http.Header{"Accept-Encoding": {gzipName}}
 	if ifNoneMatch != "" {
 		header.Set("If-None-Match", ifNoneMatch.Header())
 		if wait := state.WaitOf(ctx); wait > 0 {
@@ -96,18 +98,34 @@ func (s *Store) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*s
 		return nil, err
 	}
 	size, err := strconv.ParseInt(resp.Header.Get(sizeHeader), 10, 64)
-	if err != nil {
+	if coding := resp.Header.Get("Content-Encoding"); err != nil && coding == "" {
 		size = resp.ContentLength
+	} else if err != nil {
+		size = -1
 	}
 	if size < 0 {
 		resp.Body.Close()
 		return nil, state.Errorf(state.Unavailable, key, "the answer of %s does not tell the size of the document: is a proxy in between?", s.base)
 	}
+	content, err := s.unpack(resp, key)
+	if err != nil {
+		return nil, err
+	}
 	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
 	return &state.Object{
 		Entry: state.Entry{Key: key, ETag: etag, Size: size, ModTime: modified},
-		Body:  &body{ReadCloser: resp.Body, key: key, left: size},
+		Body:  &body{ReadCloser: content, key: key, left: size},
 	}, nil
+}
+
+// unpack gives the body of an answer as it was before somebody packed it.
+func (s *Store) unpack(resp *http.Response, key string) (io.ReadCloser, error) {
+	body, err := unpack(resp.Header.Get("Content-Encoding"), resp.Body)
+	if err != nil {
+		resp.Body.Close()
+		return nil, state.Errorf(state.Unavailable, key, "cannot read the answer of %s: %w", s.base, err)
+	}
+	return body, nil
 }
 
 // etagOf gives the revision that an answer tells of. Without one it is not the gateway's.
@@ -154,8 +172,15 @@ func (s *Store) Put(ctx context.Context, key string, content io.ReadSeeker, cond
 	if err != nil {
 		return "", state.Errorf(state.Internal, key, "cannot measure what is to be written: %w", err)
 	}
-	resp, err := s.call(ctx, http.MethodPut, key, header, from)
-	if failed := from.stop(); failed != nil {
+	sent := from
+	if s.packs.Load() && packable(key, from.size) {
+		if sent, err = packedSource(from); err != nil {
+			return "", state.Errorf(state.Internal, key, "cannot read what is to be written: %w", err)
+		}
+		header.Set("Content-Encoding", gzipName)
+	}
+	resp, err := s.call(ctx, http.MethodPut, key, header, sent)
+	if failed := sent.stop(); failed != nil {
 		return "", state.Errorf(state.Internal, key, "cannot read what is to be written: %w", failed)
 	}
 	if err != nil {
@@ -181,13 +206,19 @@ func (s *Store) Delete(ctx context.Context, key string, ifMatch state.ETag) erro
 // List is state.Store's.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[state.Entry, error] {
 	return func(yield func(state.Entry, error) bool) {
-		resp, err := s.send(ctx, http.MethodGet, "?prefix="+url.QueryEscape(prefix), prefix, nil, nil)
+		header := http.Header{"Accept-Encoding": {gzipName}}
+		resp, err := s.send(ctx, http.MethodGet, "?prefix="+url.QueryEscape(prefix), prefix, header, nil)
 		if err != nil {
 			yield(state.Entry{}, err)
 			return
 		}
-		defer resp.Body.Close()
-		lines := bufio.NewScanner(resp.Body)
+		listing, err := s.unpack(resp, prefix)
+		if err != nil {
+			yield(state.Entry{}, err)
+			return
+		}
+		defer listing.Close()
+		lines := bufio.NewScanner(listing)
 		for lines.Scan() {
 			var e entry
 			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
