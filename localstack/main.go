@@ -18,17 +18,19 @@ import (
 
 // options of a local stack.
 type options struct {
-	dir    string
-	agents int
-	port   int // of the master; agents from port-1 upwards in steps of 100, the artifacts at port+2; 0: free ones
-	minio  bool
-	faults bool
-	clean  bool
+	dir     string
+	masters int
+	agents  int
+	port    int // of the first master; agents from port-1 upwards in steps of 100, the artifacts at port+2; 0: free ones
+	minio   bool
+	faults  bool
+	clean   bool
 }
 
 const (
 	defaultPort = 51026
 	maxAgents   = 50
+	maxMasters  = 5
 )
 
 func main() {
@@ -63,6 +65,7 @@ func parseOptions(args []string, getenv func(string) string) (options, string, e
 	var o options
 	set := option.New("localstack")
 	set.String(&o.dir, "dir", ".localstack", "folder for all data of this stack; with --minio, -minio is added to its name")
+	set.Int(&o.masters, "masters", 1, "number of masters; one of them leads")
 	set.Int(&o.agents, "agents", 3, "number of agents")
 	set.Int(&o.port, "port", defaultPort, "port of the master; agents listen from the one below upwards, 100 apart; 0 takes free ports")
 	set.Bool(&o.minio, "minio", false, "keep the bucket in a real MinIO, built the first time, instead of a directory")
@@ -70,6 +73,9 @@ func parseOptions(args []string, getenv func(string) string) (options, string, e
 	set.Bool(&o.clean, "clean", false, "remove the data of earlier runs first")
 	if err := set.Parse(args, getenv); err != nil {
 		return o, set.Usage(), err
+	}
+	if o.masters < 1 || o.masters > maxMasters {
+		return o, "", state.Errorf(state.Invalid, "--masters", "want a number from 1 to %d", maxMasters)
 	}
 	if o.agents < 0 || o.agents > maxAgents {
 		return o, "", state.Errorf(state.Invalid, "--agents", "want a number from 0 to %d", maxAgents)

@@ -40,7 +40,10 @@ func (p *printer) table(rows [][]string) {
 }
 
 func (p *printer) heading(s *stack, ports ports) {
-	rows := [][]string{{"STAT hub", "local stack"}, {"data", s.dir}, {"master", s.master.base}}
+	rows := [][]string{{"STAT hub", "local stack"}, {"data", s.dir}}
+	for i, port := range ports.masters {
+		rows = append(rows, []string{masterName(i), "http://127.0.0.1:" + strconv.Itoa(port)})
+	}
 	for i, port := range ports.agents {
 		rows = append(rows, []string{"agent " + agentName(i), "http://127.0.0.1:" + strconv.Itoa(port)})
 	}

@@ -48,7 +48,7 @@ func runStack(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.master = newAPI("http://127.0.0.1:" + strconv.Itoa(ports.master))
+	s.master = newAPI("http://127.0.0.1:" + strconv.Itoa(ports.masters[0]))
 	s.out.heading(s, ports)
 
 	// Each layer has its own lifetime, so that the lower one outlives the upper.
@@ -82,7 +82,9 @@ func (s *stack) runPrograms(ctx context.Context, ports ports) error {
 	defer stopMaster()
 	defer stopAgents()
 	var master, agents errgroup.Group
-	master.Go(func() error { return s.masterChild(ports).guard(masterCtx, s.out.line) })
+	for i, port := range ports.masters {
+		master.Go(func() error { return s.masterChild(i, port).guard(masterCtx, s.out.line) })
+	}
 	for i, port := range ports.agents {
 		agents.Go(func() error { return s.agentChild(i, port).guard(agentCtx, s.out.line) })
 	}
@@ -210,11 +212,21 @@ func (s *stack) startBucket(ctx context.Context) (stop func() error, err error) 
 	return srv.Stop, nil
 }
 
-func (s *stack) masterChild(p ports) *child {
+func (s *stack) masterChild(i, port int) *child {
+	name := masterName(i)
 	return &child{
-		name: "master", log: s.path("logs", "master.log"), env: s.stateEnv,
-		args: []string{"role-master", "--server.port=" + strconv.Itoa(p.master), "--store.directory=" + s.path("master"), "--state.url=" + s.stateURL},
+		name: name, log: s.path("logs", name+".log"), env: s.stateEnv,
+		args: []string{"role-master", "--server.port=" + strconv.Itoa(port), "--store.directory=" + s.path(name), "--state.url=" + s.stateURL,
+			"--master.name=" + name},
 	}
+}
+
+// masterName is "master" for the first one, then "master-2" and so on.
+func masterName(i int) string {
+	if i == 0 {
+		return "master"
+	}
+	return "master-" + strconv.Itoa(i+1)
 }
 
 // demoTags makes node queries such as tags:ssd worth trying.
@@ -237,17 +249,22 @@ func agentName(i int) string { return "local-" + strconv.Itoa(i+1) }
 
 // ports of the programs, all on 127.0.0.1.
 type ports struct {
-	master, artifacts int
-	agents            []int
+	artifacts int
+	masters   []int
+	agents    []int
 }
 
 // choosePorts lays out the ports, and finds out early which one is taken.
 func (s *stack) choosePorts() (ports, error) {
-	p := ports{master: s.port, artifacts: s.port + 2}
+	p := ports{artifacts: s.port + 2, masters: make([]int, s.masters)}
+	p.masters[0] = s.port // the others take free ones
 	for i := range s.agents {
 		p.agents = append(p.agents, s.port-1+100*i)
 	}
-	all := []*int{&p.master, &p.artifacts}
+	all := []*int{&p.artifacts}
+	for i := range p.masters {
+		all = append(all, &p.masters[i])
+	}
 	for i := range p.agents {
 		all = append(all, &p.agents[i])
 	}

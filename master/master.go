@@ -21,6 +21,7 @@ import (
 	"stathub/master/control"
 	"stathub/master/httpapi"
 	"stathub/master/journal"
+	"stathub/master/lease"
 	"stathub/master/mirror"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
@@ -72,7 +73,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
 	var stores guard.Stores
-	mirrored := mirror.New(stores.Add("bucket", store), mirror.Options{Fresh: 2 * o.poll()})
+	guarded := stores.Add("bucket", store)
+	mirrored := mirror.New(guarded, mirror.Options{Fresh: 2 * o.poll()})
 	store = mirrored
 	found, err := newIndexes()
 	if err != nil {
@@ -88,7 +90,14 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	var plans metric.Histogram
-	mind := control.New(control.Options{
+	var mind *control.Controller
+	elector := lease.New(lease.Options{
+		Store: guarded.Meter, // each request has its own deadline, and is the probe of what it is about
+		Name:  o.name(listener.Addr()), Address: address(listener.Addr()), Log: log,
+		Known: func() (int64, bool) { return mind.HighestTerm() },
+	})
+	mind = control.New(control.Options{
+		Name: o.name(listener.Addr()), Leader: elector,
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
 		Signer: signer, Trust: trust, Planned: plans.Observe,
@@ -100,16 +109,19 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	told := gauges{started: time.Now(), mind: mind, stores: &stores, plans: &plans}
 	api := httpapi.Handler(httpapi.Options{
+		Master: func() httpapi.Master {
+			s := elector.Status()
+			return httpapi.Master{Name: s.Name, Leads: s.Leads, Leader: httpapi.LeaderOf(&s.Leader), Note: s.Note}
+		},
 		Metrics: told.write, Store: stores.States,
 		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored, mind),
-		Page: web.MasterPage(func() web.Cluster { return cluster(mind, bucketName(o.StateURL), &stores) }),
+		Page: web.MasterPage(func() web.Cluster { return cluster(mind, elector.Status(), bucketName(o.StateURL), &stores) }),
 	})
-	clean := func(ctx context.Context) error {
+	clean := leading(elector, func(ctx context.Context) {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays, RejectedDays: o.RejectedDays})
-		return nil
-	}
-	log.Info("master started", "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
-	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{mind.Run, events.Run, clean}, o.Started, log)
+	})
+	log.Info("master started", "name", o.name(listener.Addr()), "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
+	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{electing(elector, mind.Run), events.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err
 }

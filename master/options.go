@@ -28,6 +28,7 @@ type Options struct {
 	StoreDirectory string // holds the bucket where StateURL names none; nothing else of the master lies on the disk
 	StateURL       string // see state.Open; empty: a folder of StoreDirectory
 	StateUnsafe    bool   // do not ask whether the store keeps its promises
+	MasterName     string // among those that share the bucket; empty: host name and port
 	NodeTimeout    time.Duration
 	Freeze         liveness.Freeze
 	RebalanceMoves int           // instances a minute that may be moved for balance alone; 0: none
@@ -60,6 +61,7 @@ func table(o *Options) *option.Set {
 	s.String(&o.ServerAddress, "server.address", defaultAddress, "address that the master listens on; 0.0.0.0: all")
 	s.String(&o.StoreDirectory, "store.directory", "", "where the bucket lies when --state.url is not given (${HOME}/.stat_server)")
 	s.String(&o.StateURL, "state.url", "", "the bucket: file:///dir, s3://bucket?…; default: the folder state of the store directory")
+	s.String(&o.MasterName, "master.name", "", "name of this master among those that share the bucket; default: host name and port")
 	s.Bool(&o.StateUnsafe, "state.unsafe", false, "use a store that ignores conditional writes; edits of two writers are lost then")
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
 	s.Int(&o.Freeze.Percent, "freeze.percent", liveness.FreezePercent,
@@ -97,6 +99,11 @@ func ParseOptions(args []string, getenv func(string) string) (Options, error) {
 func (o *Options) complete(homes ...string) error {
 	if o.ServerPort < 0 || o.ServerPort > 65535 {
 		return state.Errorf(state.Invalid, "--server.port", "must be a port from 1 to 65535, or 0 for any, not %d", o.ServerPort)
+	}
+	if o.MasterName != "" {
+		if err := state.CheckName(o.MasterName); err != nil {
+			return state.Errorf(state.Invalid, "--master.name", "%w", err)
+		}
 	}
 	if o.NodeTimeout <= 0 {
 		return state.Errorf(state.Invalid, "--node.timeout", "must be more than 0s, not %s", o.NodeTimeout)

@@ -5,14 +5,15 @@ import (
 	"strings"
 
 	"stathub/master/control"
+	"stathub/master/lease"
 	"stathub/state"
 	"stathub/state/guard"
 	"stathub/web"
 )
 
 // cluster is what the console's first page shows at this moment.
-func cluster(mind *control.Controller, bucket string, stores *guard.Stores) web.Cluster {
-	c := web.Cluster{Bucket: bucket, Stores: stores.States(), Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
+func cluster(mind *control.Controller, who lease.Status, bucket string, stores *guard.Stores) web.Cluster {
+	c := web.Cluster{Bucket: bucket, Master: leadership(who), Stores: stores.States(), Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
 	for _, bad := range mind.Unreadable() {
 		c.Problems = append(c.Problems, bad.Message)
 	}

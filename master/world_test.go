@@ -32,7 +32,7 @@ func start(t *testing.T, store *memstore.Store) *running {
 	addr, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
 		ended <- Run(ctx, Options{
-			Store: store, StateURL: "mem://", Poll: 100 * time.Millisecond, NodeTimeout: 35 * time.Second,
+			MasterName: "master", Store: store, StateURL: "mem://", Poll: 100 * time.Millisecond, NodeTimeout: 35 * time.Second,
 			Log: slog.New(slog.DiscardHandler), Started: func(a net.Addr) { addr <- a },
 		})
 	}()

@@ -18,7 +18,7 @@ func (p *planner) manifest(h *host) *state.Manifest {
 	kills, pruned := pending(h.manifest, h.report)
 	entries := make([]state.ManifestEntry, 0, len(h.places)+len(h.added))
 	added := make([]*place, 0, len(h.added))
-	changed := pruned || h.restored()
+	changed := pruned || h.restored() || p.outrun(h)
 	for i := range h.places {
 		pl := &h.places[i]
 		if pl.entry == nil {
@@ -42,24 +42,22 @@ func (p *planner) manifest(h *host) *state.Manifest {
 		entries = append(entries, *p.render(pl, &state.ManifestEntry{}))
 	}
 	m := &state.Manifest{}
-	switch {
-	case h.manifest != nil:
+	if h.manifest != nil {
 		*m = *h.manifest
 		changed = changed || !maps.Equal(m.Envs, h.record.Envs)
-	case h.report != nil: // without entries, too: only a manifest stops what the node still runs
-		m.Generation = h.report.Manifest.Generation // of the manifest that is gone
 	}
 	if !changed && len(added) == 0 {
 		return nil
 	}
-	m.Node, m.Generation, m.Term, m.Writer, m.UpdatedAt = h.id, m.Generation+1, p.in.Term, p.in.Writer, p.in.Now.UTC().Truncate(time.Millisecond)
+	p.number(h, m)
+	m.Node, m.UpdatedAt = h.id, p.in.Now.UTC().Truncate(time.Millisecond)
 	m.Envs, m.Apps, m.Kill = maps.Clone(h.record.Envs), entries, kills
 	return m
 }
 
 // differs reports whether a node's manifest may have to change. It is quick, and mostly right to say no.
 func (p *planner) differs(h *host) bool {
-	if len(h.added) > 0 || h.restored() {
+	if len(h.added) > 0 || h.restored() || p.outrun(h) {
 		return true
 	}
 	if h.manifest != nil && (len(h.manifest.Kill) > 0 || !maps.Equal(h.manifest.Envs, h.record.Envs)) {

@@ -44,6 +44,7 @@ func local(instance string) string { return instance[strings.LastIndexByte(insta
 // Cluster is what the master's page shows.
 type Cluster struct {
 	Bucket  string // its URL, without secrets
+	Master  Leadership
 	Stores  []guard.State
 	Problem string // why the bucket is out of reach; empty when it is not
 	Frozen  string // why nothing is moved off nodes that are silent; empty when it is
@@ -77,6 +78,16 @@ func (a App) Fewer() int { return max(0, a.Wanted-1) }
 
 // More is Fewer's opposite.
 func (a App) More() int { return a.Wanted + 1 }
+
+// Leadership says which master this is, and which one leads.
+type Leadership struct {
+	Name    string // of this one
+	Leads   bool   // this one does
+	Leader  string // empty: nobody does, or nobody knows
+	Term    int64
+	Address string // URL of the leader's page; may be empty
+	Note    string // why it may be another one by now; may be empty
+}
 
 // Machine is what an agent's page shows.
 type Machine struct {
@@ -115,7 +126,7 @@ func MasterPage(view func() Cluster) http.Handler {
 			Up, AppCount, NodeCount, ProcCount int
 		}{
 			Cluster: Cluster{
-				Bucket: c.Bucket, Stores: c.Stores, Problem: c.Problem, Frozen: c.Frozen, Problems: head(c.Problems),
+				Bucket: c.Bucket, Master: c.Master, Stores: c.Stores, Problem: c.Problem, Frozen: c.Frozen, Problems: head(c.Problems),
 				Apps: head(c.Apps), Pins: head(c.Pins), Nodes: head(c.Nodes), Procs: head(c.Procs),
 			}, Addresses: addresses,
 			Up: countUp(c.Nodes), AppCount: len(c.Apps), NodeCount: len(c.Nodes), ProcCount: len(c.Procs),

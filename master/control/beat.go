@@ -12,22 +12,14 @@ import (
 // (design section 6). Only a master that leads does, since it alone judges who is alive, and only for a node that has a
 // record: any other is found by its document in the bucket.
 func (c *Controller) Beat(node string) bool {
-	if _, leads := c.leads(); !leads {
-		return false
-	}
+	term, leads := c.opts.Leader.Lead()
 	c.mu.RLock()
-	known := c.nodes.docs[node].Value != nil
+	known := leads && term == c.office.term && c.nodes.docs[node].Value != nil
 	c.mu.RUnlock()
 	if known {
 		c.pulses.add(node)
 	}
 	return known
-}
-
-// leads gives the term in which this master leads, if it does.
-func (c *Controller) leads() (term int64, leads bool) {
-	_, term = c.office()
-	return term, true
 }
 
 // pulses counts the heartbeats that are in no bucket. They are lost with the master: the one that takes over begins with
@@ -89,22 +81,6 @@ func (c *Controller) signs() map[string]state.ETag {
 		}
 	}
 	return all
-}
-
-// listenAnew begins to listen afresh where this master did not listen to everything until now, and reports whether it
-// did. A master that does not lead hears nothing of what the leader keeps in its memory: it believes the records, which
-// the leader writes, and so does one that has just begun to lead. The caller holds mu.
-func (c *Controller) listenAnew() bool {
-	term, leads := c.leads()
-	if leads && c.heardIn == term {
-		return false
-	}
-	if c.heardIn = term; !leads {
-		c.heardIn = 0
-	}
-	c.pulses.clear()
-	c.liveness = c.newDetector()
-	return true
 }
 
 func (c *Controller) newDetector() *liveness.Detector {

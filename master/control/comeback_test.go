@@ -10,8 +10,8 @@ import (
 	"stathub/state"
 )
 
-// Two masters that began to listen at different moments judge a silent node at different moments; until leases exist
-// they share a bucket, and must not write against each other.
+// Two masters that began to listen at different moments judge a silent node at different moments. Even where both decide,
+// as none of them knows of the other, they must not write against each other.
 func TestTwoMastersDoNotFight(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		all := w.agents(3)

@@ -34,7 +34,9 @@ type Options struct {
 	Apps  DocIndex     // nil: apps are not searched
 	Procs DocIndex     // nil: instances are not searched
 	Log   *slog.Logger // nil: none
-	Name  string       // the writer in manifests; empty: "master"
+	Name  string       // of this master: the writer in manifests and events; empty: "master"
+
+	Leader Leader // says whether this master decides; nil: it always does, in term 1
 
 	Poll        time.Duration   // between two looks at the whole bucket; 0: 5 s
 	NodeTimeout time.Duration   // of a node's silence, after which it is down; 0: 35 s
@@ -90,10 +92,10 @@ type Controller struct {
 	reports   *folder[state.Report]
 	beats     map[string]state.ETag
 	liveness  *liveness.Detector
-	heardIn   int64 // the term that this master leads in and listens since; 0: it does not lead
 	compared  map[string]recordBasis
-	spoilt    map[string]spoilt   // manifests that cannot be read, by node
-	lost      map[string]lostApp  // apps without a document that manifests list, by name
+	spoilt    map[string]spoilt  // manifests that cannot be read, by node
+	lost      map[string]lostApp // apps without a document that manifests list, by name
+	office    office
 	due       map[state.Kind]bool // folders to look at
 	pace      pace
 	dirty     bool            // the picture changed since the last plan
@@ -132,11 +134,14 @@ func New(opts Options) *Controller {
 	if opts.Name == "" {
 		opts.Name = "master"
 	}
+	if opts.Leader == nil {
+		opts.Leader = alone{opts.Name}
+	}
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
 		said:    said{log: opts.Log, now: map[string]string{}},
 		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout, Step: step}),
-		history: history.Store{Bucket: opts.Store, CallTimeout: callTimeout, ListTimeout: listTimeout},
+		history: history.Store{CallTimeout: callTimeout, ListTimeout: listTimeout},
 		locks:   locks{seed: maphash.MakeSeed()},
 		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
 		compared: map[string]recordBasis{},
@@ -149,6 +154,7 @@ func New(opts Options) *Controller {
 		procList: procIndex{index: opts.Procs, nodes: map[string]nodeProcs{}},
 	}
 	c.liveness = c.newDetector()
+	c.history.Bucket = reserved{opts.Store, c.inCharge}
 	c.apps = newFolder[state.App](state.KindApp, &c.mu)
 	c.choreos = newFolder[state.Choreo](state.KindChoreo, &c.mu)
 	c.nodes = newFolder[state.Node](state.KindNode, &c.mu)
@@ -164,6 +170,3 @@ const bucketMissing = "the bucket"
 
 // indexMissing is in Missing until the nodes that were read can be searched.
 const indexMissing = "the search index"
-
-// office is what this master writes manifests as. There are no leases yet: every master writes in the first term.
-func (c *Controller) office() (writer string, term int64) { return c.opts.Name, 1 }

@@ -7,9 +7,14 @@ import (
 	"stathub/state"
 )
 
-// alive reports whether a node counts as up: its heartbeats tell, or its record says that none are to be waited for. The
-// caller holds mu.
-func (c *Controller) alive(id string) bool { return c.detached(id) || c.liveness.Alive(id) }
+// alive reports whether a node counts as up: its heartbeats tell, or its record says that none are to be waited for. Where
+// another master leads, that one's judgement counts, which is in the record. The caller holds mu.
+func (c *Controller) alive(id string) bool {
+	if record := c.nodes.docs[id].Value; !c.office.judging && record != nil {
+		return c.detached(id) || record.State == state.NodeUp || record.State == state.NodeDraining
+	}
+	return c.detached(id) || c.liveness.Alive(id)
+}
 
 // detached reports whether the record of a node says that it is reached by carried folders only. The caller holds mu.
 func (c *Controller) detached(id string) bool {

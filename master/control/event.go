@@ -34,7 +34,7 @@ func (c *Controller) event(kind string, e state.Event) {
 // tellEvents sends events to the bucket until ctx ends. The function that it gives waits for that, and sends what is left;
 // it is called when nothing tells of anything any more.
 func (c *Controller) tellEvents(ctx context.Context) (end func()) {
-	c.event(MasterStart, state.Event{Message: "the master starts: it decides from now on"})
+	c.event(MasterStart, state.Event{Message: "the master starts"})
 	done := make(chan struct{})
 	go func() { defer close(done); c.told.Run(ctx) }()
 	return func() {

@@ -4,8 +4,10 @@ import "stathub/scheduler"
 
 // The kinds of events that a master tells, apart from those of scheduler.Note. One that is about a node or an app names it.
 const (
-	MasterStart = "master.start" // it decides from now on
-	MasterStop  = "master.stop"  // it ends by itself; a master that is killed says nothing
+	MasterStart   = "master.start"   // it serves from now on
+	MasterLeads   = "master.leads"   // it decides from now on
+	MasterFollows = "master.follows" // another master decides, and this one serves besides
+	MasterStop    = "master.stop"    // it ends by itself; a master that is killed says nothing
 
 	NodeJoined    = "node.joined"    // it has a record from now on
 	NodeDown      = "node.down"      // it was silent for too long

@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"stathub/master/history"
+	"stathub/scheduler"
 	"stathub/state"
 )
 
@@ -43,12 +45,35 @@ func (c *Controller) keepHistory(ctx context.Context) {
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	each(all, func(n news) {
 		name := n.app.Value.Name
-		if err := c.record(ctx, n.app, n.choreo, at); err != nil {
+		if err := c.record(ctx, n.app, n.choreo, at); errors.Is(err, errDeposed) {
+			c.unread(name) // the leader writes it
+		} else if err != nil {
 			c.said.warn("history "+name, "cannot write the history of an app; trying again", "app", name, "error", err)
 			return
+		} else {
+			c.said.clear("history " + name)
 		}
-		c.said.clear("history " + name)
 	})
+}
+
+// unread has the revisions of an app read anew: the leader is about to write, or has written, what this master only reads.
+func (c *Controller) unread(app string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.past, app)
+}
+
+// overlook is what a follower does with a plan: it looks whether the leader has found what it finds itself.
+func (c *Controller) overlook(plan scheduler.Plan) {
+	for name, r := range plan.Rollouts {
+		c.mu.RLock()
+		p := c.past[name]
+		c.mu.RUnlock()
+		if p.Past != nil && p.Last != nil && r.Complete && p.Last.GoodAt.IsZero() {
+			c.unread(name)
+			c.markDirty()
+		}
+	}
 }
 
 // listHistory finds which revisions there are, once.
@@ -74,8 +99,13 @@ func (c *Controller) record(ctx context.Context, app Doc[state.App], choreo Doc[
 	c.mu.RLock()
 	before := c.past[name].Past
 	c.mu.RUnlock()
-	if before == nil {
+	if before == nil && c.inCharge() {
 		before = history.NewPast(name, nil)
+	} else if before == nil {
+		var err error
+		if before, err = c.history.Past(ctx, name); err != nil {
+			return err
+		}
 	}
 	p, err := c.history.Record(ctx, before, history.New(app.Value, choreo.Value), at)
 	if err != nil {

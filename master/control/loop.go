@@ -40,11 +40,13 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	c.lookAtAll()
 	for {
+		changed := c.opts.Leader.Changed()
 		c.round(ctx)
 		alarm := c.alarm()
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-changed:
 		case <-alarm:
 			c.markDirty()
 		case <-c.wakeForReports():
@@ -126,20 +128,23 @@ func (c *Controller) wake() {
 
 // round is one turn of the loop: look, judge, decide, act.
 func (c *Controller) round(ctx context.Context) {
+	c.attend()
 	c.refresh(ctx)
 	if ctx.Err() != nil || !c.pictured() {
 		return // a plan from half a picture would take what was not read yet for absent
 	}
+	c.compareTerms()
 	if c.rounds.Load() == 0 {
 		c.reindex() // searches are not to wait until all records are written
 	}
-	c.mendSeals(ctx)
-	c.keepRecords(ctx)
+	if c.inCharge() {
+		c.mendSeals(ctx)
+		c.keepRecords(ctx)
+	}
 	c.reindex()
 	if c.takeDirty() {
 		c.keepHistory(ctx)
 		c.decide(ctx)
-		c.reap(ctx)
 	}
 	c.relist()
 	c.rounds.Add(1)

@@ -12,14 +12,14 @@ import (
 // input is the picture as the scheduler takes it, with the revisions of the manifests in it. Documents are shared: they
 // never change.
 func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]state.ETag) {
-	writer, term := c.office()
 	in := scheduler.Input{
-		Now: time.Now(), Writer: writer, Term: term,
+		Now:   time.Now(),
 		Match: func(query string) ([]string, error) { return c.index.Match(ctx, query) },
 		Memo:  &c.memo,
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	in.Writer, in.Term = c.writer()
 	in.Frozen, in.Silent = c.liveness.Frozen(), c.liveness.Silences()
 	in.Rollouts, in.Revisions = c.plan.Rollouts, c.revisionsNow()
 	in.Broken = map[string]string{}
@@ -44,7 +44,7 @@ func (c *Controller) input(ctx context.Context) (scheduler.Input, map[string]sta
 
 // judged gives a record with the state that this master knows. Mostly it says so itself, and is shared. The caller holds mu.
 func (c *Controller) judged(id string, record *state.Node) *state.Node {
-	now := nodeState(record.Detached || c.liveness.Alive(id), record.Drain)
+	now := nodeState(c.alive(id), record.Drain)
 	if record.State == now {
 		return record
 	}
@@ -68,7 +68,8 @@ func readable[T any](f *folder[T], broken map[string]string) map[string]*T {
 	return all
 }
 
-// decide makes a plan of the picture and writes the manifests that it changes.
+// decide makes a plan of the picture and, where this master leads, writes the manifests that it changes. The plan of a
+// follower is for people: the leader has made the same one, or soon will.
 func (c *Controller) decide(ctx context.Context) {
 	c.mu.RLock()
 	edits := c.edits // before the picture is taken: it has these, and perhaps more
@@ -77,7 +78,10 @@ func (c *Controller) decide(ctx context.Context) {
 	next := c.watchSpoilt(time.Now())
 	began := time.Now()
 	in, etags := c.input(ctx)
-	in.Moves = c.balance.offer(in.Now)
+	inCharge := c.inCharge()
+	if inCharge {
+		in.Moves = c.balance.offer(in.Now)
+	}
 	plan := scheduler.Schedule(in)
 	if c.opts.Planned != nil {
 		c.opts.Planned(time.Since(began))
@@ -97,7 +101,19 @@ func (c *Controller) decide(ctx context.Context) {
 	c.replanned = make(chan struct{})
 	c.mu.Unlock()
 	c.findLost(plan.Notes)
+	if !inCharge {
+		c.overlook(plan)
+		return
+	}
 	c.tellNotes(plan.Notes)
+	c.carryOut(ctx, in, etags, plan)
+	c.tellRollouts(before, plan.Rollouts)
+	c.conclude(ctx, in, plan)
+	c.reap(ctx)
+}
+
+// carryOut writes the manifests of a plan, and tells what moved.
+func (c *Controller) carryOut(ctx context.Context, in scheduler.Input, etags map[string]state.ETag, plan scheduler.Plan) {
 	ids := make([]string, 0, len(plan.Manifests))
 	for id := range plan.Manifests {
 		ids = append(ids, id)
@@ -126,8 +142,6 @@ func (c *Controller) decide(ctx context.Context) {
 	for _, m := range moves(in.Manifests, written) {
 		c.event(m.event(in.Nodes))
 	}
-	c.tellRollouts(before, plan.Rollouts)
-	c.conclude(ctx, in, plan)
 }
 
 // planWait bounds AwaitPlan: a large plan, or a bucket that is slow, must not hold up an answer.
@@ -173,6 +187,9 @@ func (c *Controller) tellNotes(notes []scheduler.Note) {
 // is deleted at the revision that was seen only: an app that was created anew stays.
 func (c *Controller) reap(ctx context.Context) {
 	each(c.gone(), func(g goneApp) {
+		if !c.inCharge() {
+			return
+		}
 		if g.choreo != "" {
 			if err := c.remove(ctx, c.choreos.kind, g.name, g.choreo); err != nil {
 				c.writeFailed(state.KindChoreo, g.name, err)

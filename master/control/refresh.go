@@ -54,7 +54,10 @@ func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
 		return
 	}
 	c.looked(f.kind, err)
-	tell(c, f, changed)
+	c.mu.Lock()
+	first := err == nil && c.afresh(f.kind)
+	c.mu.Unlock()
+	tell(c, f, changed || first)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirty = c.dirty || changed
@@ -84,7 +87,7 @@ func (c *Controller) looked(kind state.Kind, err error) {
 func tell[T any](c *Controller, f *folder[T], changed bool) {
 	f.mu.RLock()
 	docs, junk := map[string]Doc[T]{}, f.junk
-	if changed {
+	if changed && c.office.term != 0 {
 		docs = maps.Clone(f.docs)
 	}
 	f.mu.RUnlock()
@@ -139,9 +142,10 @@ func (c *Controller) listen(ctx context.Context) {
 	for id, e := range l.entries {
 		c.beats[id] = e.ETag
 	}
-	if c.observe(time.Now()) {
+	if c.office.term != 0 && c.observe(time.Now()) {
 		c.dirty = true
 	}
+	c.afresh(state.KindHeartbeat)
 }
 
 // observe judges from the heartbeats, and says whether the judgement changed. The caller holds mu.
@@ -153,11 +157,9 @@ func (c *Controller) observe(now time.Time) (changed bool) {
 		}
 	}
 	before, frozen := c.liveness.Living(), c.liveness.Frozen()
-	if c.listenAnew() {
-		frozen = ""
-	}
 	c.liveness.Observe(now, c.signs(), records)
 	after := c.liveness.Frozen()
+	c.office.judging = true
 	if after != "" && frozen == "" {
 		c.event(ScheduleFrozen, state.Event{Message: after})
 	} else if after == "" && frozen != "" {

@@ -97,7 +97,7 @@ func (c *Controller) keepRejected(ctx context.Context, id string, etag state.ETa
 	since := c.spoilt[id].since
 	c.mu.RUnlock()
 	kept := state.RejectedKey(id, since, data)
-	_, err = c.store.Put(ctx, kept, bytes.NewReader(data), state.Condition{IfAbsent: true})
+	_, err = reserved{c.store, c.inCharge}.Put(ctx, kept, bytes.NewReader(data), state.Condition{IfAbsent: true})
 	if err != nil && state.CodeOf(err) != state.Exists { // an earlier try kept it
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (w *world) turn(ctx context.Context, a *agent, tags []string, n int) {
 	}
 	r := state.Report{Node: a.id, Facts: state.Facts{Hostname: "host-" + a.id, AgentAddress: "http://" + a.id}, Tags: tags}
 	if a.last != nil {
-		r.Manifest.Generation = a.last.Generation
+		r.Manifest.Generation, r.Manifest.Term = a.last.Generation, a.last.Term
 		for _, e := range a.last.Apps {
 			for i := range e.Count {
 				r.Instances = append(r.Instances, instance(a, &e, i))

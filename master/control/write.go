@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"sync"
 
@@ -33,9 +34,12 @@ func (l *locks) lock(key string) (unlock func()) {
 }
 
 // write puts a document over the revision that it was decided from, none when old is empty, and takes it over into the
-// picture. It never overwrites what was not read: then its code is Stale or Exists.
+// picture. It never overwrites what was not read: then its code is Stale or Exists. It is for what only a leader writes.
 func write[T any](ctx context.Context, c *Controller, f *folder[T], name string, doc *T, old state.ETag) error {
 	key := f.kind.Key(name)
+	if !c.inCharge() {
+		return deposed(key)
+	}
 	defer c.locks.lock(key)()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -53,6 +57,9 @@ func over(old state.ETag) state.Condition {
 // loses again and again waits for the poll.
 func (c *Controller) writeFailed(kind state.Kind, name string, err error) {
 	key := kind.Key(name)
+	if errors.Is(err, errDeposed) {
+		return // whoever leads now decides anew
+	}
 	c.mu.Lock()
 	c.dirty, c.due[kind] = true, true
 	c.mu.Unlock()

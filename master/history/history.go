@@ -28,6 +28,15 @@ func (s *Store) Numbers(ctx context.Context) (map[string][]int64, error) {
 	return s.numbers(ctx, state.KindHistory.Prefix())
 }
 
+// Past gives what is known of an app when nothing but the numbers of its revisions is.
+func (s *Store) Past(ctx context.Context, app string) (*Past, error) {
+	all, err := s.numbers(ctx, state.HistoryPrefix(app))
+	if err != nil {
+		return nil, err
+	}
+	return NewPast(app, all[app]), nil
+}
+
 func (s *Store) numbers(ctx context.Context, prefix string) (map[string][]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.ListTimeout)
 	defer cancel()

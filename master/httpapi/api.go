@@ -23,6 +23,7 @@ type Options struct {
 	Control *control.Controller
 	Journal *journal.Journal
 	Suggest map[string]*suggest.Box // by what is searched: "node", "event"
+	Master  func() Master           // who leads
 	Page    http.Handler            // the console: / and /assets/; nil: none
 	Gateway http.Handler            // the bucket for agents, at /state/; nil: none
 	Log     *slog.Logger            // nil: none
@@ -34,6 +35,7 @@ type Options struct {
 type api struct {
 	control *control.Controller
 	journal *journal.Journal
+	leads   func() Master
 	log     *slog.Logger
 	proxy   *httputil.ReverseProxy
 	store   func() []guard.State
@@ -44,7 +46,7 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{control: o.Control, journal: o.Journal, log: o.Log, proxy: newProxy(), store: o.Store}
+	a := &api{control: o.Control, journal: o.Journal, leads: o.Master, log: o.Log, proxy: newProxy(), store: o.Store}
 	routes := a.routes()
 	for i, r := range routes {
 		if ofPicture(r.Path) {
@@ -128,6 +130,8 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/bucket/*", Handler: a.getKey},
 		{Method: put, Path: "/v1/bucket/*", Handler: a.putKey},
 		{Method: del, Path: "/v1/bucket/*", Handler: a.deleteKey},
+
+		{Method: get, Path: "/v1/master", Handler: a.master},
 
 		{Method: get, Path: "/healthz", Handler: a.healthy},
 		{Method: get, Path: "/readyz", Handler: a.ready},

@@ -41,10 +41,10 @@ type verdict struct {
 	why   string        // why not now, for people
 }
 
-// judge decides what to do about the lease as it was just read. known is the highest term that other documents have;
-// leads says whether this elector leads until it knows better. dead reports whether a process on this machine surely has
-// ended.
-func (s *sight) judge(me owner, leads bool, known int64, now time.Duration, dead func(process string) bool) verdict {
+// judge decides what to do about the lease as it was just read. held is the term in which this elector holds it as far as
+// it knows, 0: in none, and leads whether its time has not run out. known is the highest term that other documents have.
+// dead reports whether a process on this machine surely has ended.
+func (s *sight) judge(me owner, held int64, leads bool, known int64, now time.Duration, dead func(process string) bool) verdict {
 	floor := s.high
 	if known <= maxTerm {
 		floor = max(floor, known)
@@ -59,7 +59,8 @@ func (s *sight) judge(me owner, leads bool, known int64, now time.Duration, dead
 	}
 	switch {
 	case me.has(s.lease):
-		if s.lease.Term == floor { // nobody led since; else agents may follow a higher term
+		// A term has no gaps, and agents may follow a higher one than that of an old copy.
+		if s.lease.Term == floor && (leads || floor != held) {
 			take.term = floor
 		}
 		return take

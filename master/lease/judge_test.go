@@ -20,6 +20,7 @@ func TestJudge(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		sight sight
+		held  int64
 		leads bool
 		known int64
 		after time.Duration // since the revision was first seen
@@ -39,7 +40,9 @@ func TestJudge(t *testing.T) {
 		{name: "a higher term was seen: an old copy was put back", sight: sight{etag: "e", lease: other, high: 20}, after: ttl, want: 21},
 		{name: "another one's process has ended", sight: sight{etag: "e", lease: dead, high: 5}, want: 6},
 		{name: "given back", sight: sight{etag: "e", lease: held("", "s2", 5), high: 5}, want: 6},
-		{name: "mine", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 5}, want: 5},
+		{name: "mine", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 5}, held: 5, leads: true, want: 5},
+		{name: "mine, and time has run out", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 5}, held: 5, want: 6},
+		{name: "mine, as an answer that was lost would have told", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 5}, want: 5},
 		{name: "mine, but agents know a higher term", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 5}, known: 8, want: 9},
 		{name: "mine, but another one led since", sight: sight{etag: "e", lease: held("m1", "s1", 5), high: 6}, want: 7},
 		{name: "of my name", sight: sight{etag: "e", lease: held("m1", "s0", 5), high: 5}, want: 0},
@@ -51,7 +54,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.sight.at = time.Hour
-			v := tt.sight.judge(me, tt.leads, tt.known, time.Hour+tt.after, func(p string) bool { return p == "dead" })
+			v := tt.sight.judge(me, tt.held, tt.leads, tt.known, time.Hour+tt.after, func(p string) bool { return p == "dead" })
 			if v.write != (tt.want > 0) || v.write && v.term != tt.want || !strings.Contains(v.why, tt.why) {
 				t.Errorf("verdict %+v, want term %d and %q", v, tt.want, tt.why)
 			}

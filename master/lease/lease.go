@@ -2,7 +2,8 @@
 // writes it anew all the time; the others look at it, and whoever has seen it unchanged for too long takes it over with a
 // higher term. Each write is conditional on the revision that was seen, so of two that try only one succeeds.
 //
-// What holds: no two electors get the same term from one life of the lease. Time is measured by each elector's own clock,
+// What holds: no two electors get the same term, and a term has no gaps: whoever holds the lease again after its time had run
+// out does so in a higher one. Time is measured by each elector's own clock,
 // which goes on while the process is stopped and while the machine sleeps (law 8). The holder counts as leading for hold
 // after it *began* its last successful write; the others wait for ttl, which is longer, after they *saw* that write. So
 // as long as clocks run at about the same speed nobody leads beside a leader of a higher term, however long a process is

@@ -24,8 +24,8 @@ func (e *Elector) turn(ctx context.Context) time.Duration {
 			return e.spread(retryAfter)
 		}
 	}
-	_, leads = e.Lead()
-	v := e.sight.judge(e.me, leads, known, e.opts.Clock(), surelyDead)
+	term, leads = e.Lead()
+	v := e.sight.judge(e.me, term, leads, known, e.opts.Clock(), surelyDead)
 	if !v.write {
 		e.note(v.why)
 		return min(e.spread(lookEvery), v.wait)
