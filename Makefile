@@ -15,7 +15,7 @@ define STATICCHECK
 done; exit $$status
 endef
 
-.PHONY: run test check build bench e2e fuzz soak clean
+.PHONY: run test check build bench e2e fuzz soak faults clean
 
 # As `go run ./localstack`, which would turn a Ctrl-C into an error.
 run:
@@ -52,6 +52,13 @@ fuzz:
 soak:
 	@$(GO) build -o bin/soak ./localstack/soak
 	@exec bin/soak $(ARGS)
+
+# So many edits by eight writers, through two masters that are killed and over ways that fail, before a bucket in memory and
+# before MinIO: a few minutes. FAULTS=OfPrograms is the former alone.
+FAULT_EDITS ?= 10000
+FAULTS ?= OfPrograms|AtMinIO
+faults:
+	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 40m -v -run '^TestEdits($(FAULTS))$$' ./localstack/faultsuite
 
 clean:
 	rm -rf bin

@@ -9,12 +9,14 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 )
 
 // front is the part of a Proxy that knows requests from bytes.
 type front struct {
 	pass      httputil.ReverseProxy
 	transport *http.Transport
+	target    atomic.Pointer[url.URL]
 
 	mu    sync.Mutex
 	rand  *rand.Rand
@@ -26,11 +28,13 @@ type lostKey struct{}
 
 func newFront(target *url.URL, seed uint64) *front {
 	f := &front{transport: http.DefaultTransport.(*http.Transport).Clone(), rand: rand.New(rand.NewPCG(seed, 1))}
+	f.target.Store(target)
 	f.transport.Proxy, f.transport.MaxIdleConnsPerHost = nil, 100
 	f.transport.DisableCompression = true // bodies go through as they are
 	f.pass = httputil.ReverseProxy{
 		Transport: f.transport, FlushInterval: -1, ErrorLog: quiet(),
 		Rewrite: func(r *httputil.ProxyRequest) {
+			target := f.target.Load()
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
 		},
 		ModifyResponse: func(resp *http.Response) error {

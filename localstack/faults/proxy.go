@@ -31,9 +31,9 @@ type Proxy struct {
 
 // Start makes a proxy of the server at target, such as http://127.0.0.1:9000. seed decides which requests suffer.
 func Start(target string, seed uint64) (*Proxy, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("cannot stand before %q: want http://host:port", target)
+	u, err := parse(target)
+	if err != nil {
+		return nil, err
 	}
 	address, release, err := reserve()
 	if err != nil {
@@ -60,6 +60,23 @@ func (p *Proxy) Address() string { return p.tcp.Listen }
 
 // URL is what clients use in place of the target.
 func (p *Proxy) URL() string { return "http://" + p.Address() }
+
+// Point leads requests from now on to another server: the one before was started anew elsewhere.
+func (p *Proxy) Point(target string) error {
+	u, err := parse(target)
+	if err == nil {
+		p.front.target.Store(u)
+	}
+	return err
+}
+
+func parse(target string) (*url.URL, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "http" || u.Host == "" {
+		return nil, fmt.Errorf("cannot stand before %q: want http://host:port", target)
+	}
+	return u, nil
+}
 
 // Inflict puts a fault in place of the one before. An error is of toxiproxy's, or of a port that was taken
 // by another program while nobody listened.

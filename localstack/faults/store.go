@@ -127,10 +127,15 @@ func (s *FlakyStore) Get(ctx context.Context, key string, ifNoneMatch state.ETag
 		o.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(o.Body, o.Size/2), o.Body}
+		}{io.MultiReader(io.LimitReader(o.Body, o.Size/2), broken{unavailable(key, errLost)}), o.Body}
 	}
 	return o, err
 }
+
+// broken is the rest of a body that does not come.
+type broken struct{ error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.error }
 
 // Put is state.Store's. A request that is cut is not carried out.
 func (s *FlakyStore) Put(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition) (state.ETag, error) {
