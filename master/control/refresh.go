@@ -103,6 +103,9 @@ func tell[T any](c *Controller, f *folder[T], changed bool) {
 	}
 	c.said.retain("junk "+f.kind.Prefix(), func(key string) bool { return slices.Contains(junk, f.kind.Prefix()+key) })
 	for _, key := range junk {
+		if passing(key) {
+			continue
+		}
 		c.said.warn("junk "+key, "this is no document of ours and is ignored", "key", key)
 	}
 }

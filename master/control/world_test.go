@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +64,8 @@ type world struct {
 	c     *Controller
 	moves int // Options.RebalanceMoves
 	signs *signature.Signer
-	halt  func() // stops the master
+	log   *slog.Logger // nil: none
+	halt  func()       // stops the master
 	done  sync.WaitGroup
 }
 
@@ -84,7 +86,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 // startMaster starts a master that knows nothing.
 func (w *world) startMaster() {
-	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second, RebalanceMoves: w.moves, Signer: w.signs})
+	w.c = New(Options{Store: w.store, Index: &fakeIndex{nodes: map[string]*state.Node{}}, Poll: 2 * time.Second, RebalanceMoves: w.moves, Signer: w.signs, Log: w.log})
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan struct{})
 	go func() {
