@@ -89,7 +89,7 @@ func (p *planner) entry(pl *place) (e *state.ManifestEntry, changed bool) {
 	switch {
 	case pl.taken:
 		mine := *pl.entry
-		mine.Owner = state.OwnerHand
+		mine.Owner, mine.Sum = state.OwnerHand, "" // so that naming the master as its owner again hands it back
 		return &mine, true
 	case pl.same() || !pl.ours():
 		return pl.entry, false

@@ -243,7 +243,7 @@ func checkUntouched(t *rapid.T, w *world, before map[string]Current) {
 				continue
 			}
 			if old.Owner == state.OwnerMaster && old.Pinned() {
-				old.Owner = state.OwnerHand
+				old.Owner, old.Sum = state.OwnerHand, ""
 			}
 			if e := now.Manifest.Entry(old.App.Name); e == nil || !bytes.Equal(state.Encode(e), state.Encode(old)) {
 				t.Fatalf("%s: the entry of %s changed", id, old.App.Name)
