@@ -41,8 +41,8 @@ func (p *printer) table(rows [][]string) {
 
 func (p *printer) heading(s *stack, ports ports) {
 	rows := [][]string{{"STAT hub", "local stack"}, {"data", s.dir}}
-	for i, port := range ports.masters {
-		rows = append(rows, []string{masterName(i), "http://127.0.0.1:" + strconv.Itoa(port)})
+	for i, address := range s.addresses {
+		rows = append(rows, []string{masterName(i), address})
 	}
 	for i, port := range ports.agents {
 		rows = append(rows, []string{"agent " + agentName(i), "http://127.0.0.1:" + strconv.Itoa(port)})

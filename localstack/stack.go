@@ -21,13 +21,14 @@ import (
 // stack is a running local stack.
 type stack struct {
 	options
-	out      *printer
-	master   *api
-	stateURL string   // of the bucket as masters reach it
-	agentURL string   // as agents do
-	endpoint string   // of MinIO; empty: the bucket is a directory
-	stateEnv []string // credentials of the bucket
-	binDir   string   // to put in front of the agents' PATH; may be empty
+	out       *printer
+	master    *api     // the first one
+	addresses []string // of all masters
+	stateURL  string   // of the bucket as masters reach it
+	agentURL  string   // as agents do
+	endpoint  string   // of MinIO; empty: the bucket is a directory
+	stateEnv  []string // credentials of the bucket
+	binDir    string   // to put in front of the agents' PATH; may be empty
 }
 
 const (
@@ -48,7 +49,10 @@ func runStack(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.master = newAPI("http://127.0.0.1:" + strconv.Itoa(ports.masters[0]))
+	for _, port := range ports.masters {
+		s.addresses = append(s.addresses, "http://127.0.0.1:"+strconv.Itoa(port))
+	}
+	s.master = newAPI(s.addresses[0])
 	s.out.heading(s, ports)
 
 	// Each layer has its own lifetime, so that the lower one outlives the upper.
@@ -241,7 +245,7 @@ func (s *stack) agentChild(i, port int) *child {
 	return &child{
 		name: "agent " + name, log: s.path("logs", name+".log"), env: env,
 		args: []string{"role-agent", "--server.port=" + strconv.Itoa(port), "--store.directory=" + s.path(name), "--state.url=" + s.agentURL,
-			"--master.address=" + s.master.base, "--node.id=" + name, "--node.tags=" + demoTags[i%len(demoTags)], "--stop.on.exit=true"},
+			"--master.address=" + strings.Join(s.addresses, ","), "--node.id=" + name, "--node.tags=" + demoTags[i%len(demoTags)], "--stop.on.exit=true"},
 	}
 }
 
