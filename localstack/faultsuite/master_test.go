@@ -56,7 +56,7 @@ func (m *member) start() error {
 	address, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
 		ended <- master.Run(ctx, master.Options{
-			Store: m.store, StateURL: "mem://", Poll: 200 * time.Millisecond, NodeTimeout: nodeTimeout,
+			Store: m.store, StateURL: "mem://", MasterName: m.name, Poll: 200 * time.Millisecond, NodeTimeout: nodeTimeout,
 			Log: slog.New(slog.DiscardHandler), Started: func(a net.Addr) { address <- a },
 		})
 	}()

@@ -128,7 +128,7 @@ func editThroughPrograms(t *testing.T, b bucket, edits int) {
 		bucket, api := s.proxy(b.endpoint), s.proxy("http://127.0.0.1:1")
 		m := &program{log: filepath.Join(t.TempDir(), "log"), path: harness.Build(t, "./master/stathub-master"), env: b.env, api: api, args: []string{
 			"--server.port=0", "--store.directory=" + t.TempDir(), "--state.url=" + b.at(bucket.URL()), "--poll=500ms",
-			"--node.timeout=" + nodeTimeout.String(),
+			"--node.timeout=" + nodeTimeout.String(), fmt.Sprint("--master.name=master-", i),
 		}}
 		s.begin(m)
 		c.masters, c.apis = append(c.masters, m), append(c.apis, api.URL())

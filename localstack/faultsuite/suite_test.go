@@ -25,7 +25,7 @@ import (
 const (
 	writers    = 8
 	agents     = 8
-	masters    = 1
+	masters    = 2
 	idleApps   = 6 // are edited and run nowhere
 	liveApps   = 2 // are edited and run: each edit restarts them
 	liveScale  = 4
@@ -105,6 +105,12 @@ func (s *suite) found() {
 	}
 }
 
+// How long masters live, and are away, on average. The lease of one that was killed has to run out first.
+const (
+	lifetime = 8 * time.Second
+	absence  = time.Second
+)
+
 // cluster is what a run is made of.
 type cluster struct {
 	masters []mortal
@@ -112,7 +118,7 @@ type cluster struct {
 	writers []state.Store   // ways to the bucket for those who write into it, through faults
 	agents  []state.Store   // for agents; every other one goes through a master's gateway instead
 	targets []faults.Target // what the storm breaks
-	pace    time.Duration   // of faults, which last so long, with three times that in between; masters live ten times that
+	pace    time.Duration   // of faults, which last so long, with three times that in between
 	look    *recorder
 }
 
@@ -221,7 +227,7 @@ func (s *suite) storm(ctx context.Context, c cluster, work func()) {
 			s.Error(err)
 		}
 	})
-	wg.Go(func() { reap(ctx, s.T, c.masters, 10*c.pace, c.pace, s.seed) })
+	wg.Go(func() { reap(ctx, s.T, c.masters, lifetime, absence, s.seed) })
 	work()
 	calm()
 	wg.Wait()
