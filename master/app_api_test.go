@@ -15,7 +15,7 @@ import (
 	"stathub/state/memstore"
 )
 
-func seed(t *testing.T, name string) string {
+func seed(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
@@ -24,7 +24,7 @@ func seed(t *testing.T, name string) string {
 	return string(data)
 }
 
-func seedFacts(t *testing.T, address string) state.Facts {
+func seedFacts(t testing.TB, address string) state.Facts {
 	t.Helper()
 	n, err := state.Decode[state.Node]("nodes/seed.json", []byte(seed(t, "seed-node.json")))
 	if err != nil {

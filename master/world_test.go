@@ -20,13 +20,13 @@ import (
 
 // running is a whole master over a bucket in memory.
 type running struct {
-	t     *testing.T
+	t     testing.TB
 	store *memstore.Store
 	url   string
 	stop  func() error
 }
 
-func start(t *testing.T, store *memstore.Store) *running {
+func start(t testing.TB, store *memstore.Store) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	addr, ended := make(chan net.Addr, 1), make(chan error, 1)
@@ -48,7 +48,7 @@ func start(t *testing.T, store *memstore.Store) *running {
 }
 
 // startReady waits until the master has read the bucket.
-func startReady(t *testing.T, store *memstore.Store) *running {
+func startReady(t testing.TB, store *memstore.Store) *running {
 	t.Helper()
 	r := start(t, store)
 	r.until("ready", func() bool { return r.do("GET", "/readyz", "").status == http.StatusOK })

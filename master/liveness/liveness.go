@@ -72,7 +72,9 @@ func (d *Detector) Observe(now time.Time, beats map[string]state.ETag, records m
 	d.drop(beats, records)
 	for id, recorded := range records {
 		if d.nodes[id] == nil {
-			d.nodes[id] = &node{beat: beats[id], up: recorded == state.NodeUp || recorded == state.NodeDraining}
+			if first || beats[id] == "" { // else it joined: its first heartbeat and its record are seen together
+				d.nodes[id] = &node{beat: beats[id], up: recorded == state.NodeUp || recorded == state.NodeDraining}
+			}
 		} else if beats[id] == "" {
 			d.nodes[id].silence += passed
 		}

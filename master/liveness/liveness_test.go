@@ -243,3 +243,16 @@ func TestLivenessLaws(t *testing.T) {
 		}
 	})
 }
+
+// A node that joins is up at once, even if its record was written before its first heartbeat was seen. A record that comes
+// alone says what it says.
+func TestFirstHeartbeatWithRecord(t *testing.T) {
+	s := newSim()
+	s.pass(10*time.Second, "other")
+	s.records["joins"], s.records["alone"] = state.NodeDown, state.NodeDown
+	s.beat("joins")
+	s.pass(2 * time.Second)
+	if !s.up("joins") || !s.v.Heard("joins") || s.up("alone") {
+		t.Errorf("joins: %v, alone: %v", s.up("joins"), s.up("alone"))
+	}
+}

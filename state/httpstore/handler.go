@@ -19,7 +19,7 @@ type Options struct {
 	// An error is answered as it is.
 	Allow func(r *http.Request, op, key string) error
 
-	// MaxHeld bounds the answers that are held back, and the watches, at one moment; 0: 10,000. Past it a GET is answered
+	// MaxHeld bounds the answers that are held back, and the watches, at one moment; 0: 25,000. Past it a GET is answered
 	// at once, and a watch is code Unavailable.
 	MaxHeld int
 
@@ -36,7 +36,8 @@ type Options struct {
 	Stop <-chan struct{}
 }
 
-const defaultMaxHeld = 10_000
+// defaultMaxHeld suffices for 10,000 agents that wait for their manifest, most of them behind one master of several.
+const defaultMaxHeld = 25_000
 
 // Handler is the gateway to store. It is mounted at Path, with the prefix left on. It sets the deadlines of its requests
 // itself, whatever those of the server are.
