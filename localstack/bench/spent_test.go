@@ -86,6 +86,9 @@ func (c *cluster) spend(b *testing.B, do func()) (s spent) {
 	return s
 }
 
+// all is the time of all processors.
+func (s spent) all() time.Duration { return s.master + s.minio + s.load }
+
 // ownTime is what this process took of the processors so far.
 func ownTime(b *testing.B) time.Duration {
 	var u syscall.Rusage

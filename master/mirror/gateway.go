@@ -40,6 +40,13 @@ func (g gateway) Get(ctx context.Context, key string, ifNoneMatch state.ETag) (*
 
 // Put is state.Store's.
 func (g gateway) Put(ctx context.Context, key string, body io.ReadSeeker, cond state.Condition) (state.ETag, error) {
+	if yields(key) {
+		done, err := g.turns.take(ctx, key)
+		if err != nil {
+			return "", err
+		}
+		defer done()
+	}
 	etag, err := g.Mirror.put(ctx, key, body, cond, true)
 	g.changed(key)
 	return etag, err

@@ -46,6 +46,7 @@ type Options struct {
 type Mirror struct {
 	store state.Store
 	works sync.WaitGroup
+	turns *turns
 
 	mu       sync.Mutex
 	book     *book
@@ -61,7 +62,7 @@ func New(store state.Store, o Options) *Mirror {
 	if o.Keep == 0 {
 		o.Keep = 10 * time.Minute
 	}
-	return &Mirror{store: store, book: newBook(o.Fresh, o.Keep), gateway: watchers{}, watching: watchers{}}
+	return &Mirror{store: store, book: newBook(o.Fresh, o.Keep), turns: newTurns(), gateway: watchers{}, watching: watchers{}}
 }
 
 // Unwrap gives the store behind it.
@@ -140,6 +141,9 @@ func (m *Mirror) put(ctx context.Context, key string, body io.ReadSeeker, cond s
 	data, body, err := m.copyOf(key, body, client)
 	if err != nil {
 		return "", err
+	}
+	if !client && strings.HasPrefix(key, state.KindManifest.Prefix()) {
+		defer m.turns.begin()()
 	}
 	defer m.writing(key)()
 	began := time.Now()

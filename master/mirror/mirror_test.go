@@ -224,8 +224,8 @@ func TestBucketOutOfReach(t *testing.T) {
 	const fresh = 300 * time.Millisecond
 	m := mirror.New(store, mirror.Options{Fresh: fresh})
 	g := m.Gateway()
-	look(t, m)
 	seen := time.Now()
+	look(t, m)
 	store.Fail(func(_, key string) error { return state.Errorf(state.Unavailable, key, "switched off") })
 	for c := code(g, key, etag); c != state.Unavailable; c = code(g, key, etag) {
 		if c != state.NotModified {
