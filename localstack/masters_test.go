@@ -6,14 +6,19 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"stathub/agent/proc/cgroup"
 	"stathub/localstack/harness"
 	"stathub/localstack/miniosrv"
 	"stathub/state"
@@ -226,4 +231,85 @@ func editThroughBoth(t *testing.T, masters ...*contender) {
 			return nil
 		})
 	}
+}
+
+// The README's section on two masters works word for word.
+func TestE2EReadmeTwoMasters(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl")
+	}
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range []string{"./agent/stathub-agent", "./master/stathub-master"} {
+		if err := os.Symlink(harness.Build(t, program), filepath.Join(home, "bin", filepath.Base(program))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { // the agent is killed in the end
+		if tree, _ := cgroup.Open("n1", filepath.Join(home, ".stat_agent"), cgroup.Sources{}); tree != nil {
+			tree.Close()
+		}
+	})
+	one, other, agent := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
+	m1, m2 := &contender{name: "m1", base: "http://127.0.0.1:" + one}, &contender{name: "m2", base: "http://127.0.0.1:" + other}
+	shell := openTerminal(t, home, "HOME="+home, "STATHUB_SERVER_PORT="+agent)
+	procs := "/v1/app/hello/proc?full=true"
+	var first []state.Proc
+	steps := []struct {
+		name string
+		done func(out string)
+	}{
+		{"start", func(string) { awaitLeader(t, m2, "m1") }},
+		{"ask", func(out string) {
+			if !strings.Contains(out, `"holder": "m1"`) || !strings.Contains(out, `"leads": false`) || !strings.Contains(out, m1.base) {
+				t.Errorf("the follower says %s", out)
+			}
+		}},
+		{"edit", func(string) { first = running(t, m2.base+procs, 2) }},
+		{"kill", func(string) {
+			if term := awaitLeader(t, m2, "m2"); term != 2 {
+				t.Errorf("the term is %d", term)
+			}
+			after := running(t, m2.base+procs, 3)
+			for _, p := range first {
+				if !slices.ContainsFunc(after, func(q state.Proc) bool { return q.PID == p.PID }) {
+					t.Errorf("the takeover ended %+v", p)
+				}
+			}
+		}},
+		{"stop", func(string) {
+			awaitLeader(t, m1, "m1")
+			running(t, m1.base+procs, 3)
+		}},
+	}
+	blocks := section(t, "Two masters")
+	if len(blocks) != len(steps) {
+		t.Fatalf("the section has %d blocks, this test %d steps", len(blocks), len(steps))
+	}
+	for i, step := range steps {
+		t.Log(step.name)
+		step.done(shell.run(strings.NewReplacer("51026", one, "51036", other).Replace(blocks[i])))
+	}
+}
+
+// The local stack with two masters says where both are, and goes on when the one that leads is killed.
+func TestE2ELocalstackTwoMasters(t *testing.T) {
+	l := runLocal(t, t.TempDir(), "--masters=2", "--agents=1")
+	t.Cleanup(func() { l.Stop(t) })
+	m := regexp.MustCompile(`master-2 +(http://127\.0\.0\.1:\d+)`).FindStringSubmatch(l.Output())
+	if m == nil {
+		t.Fatalf("the stack does not say where its second master is: %s", l.Output())
+	}
+	second := &contender{name: "master-2", base: m[1]}
+	ready(t, second.base)
+	who, err := second.asks()
+	if err != nil || who.Leader.Holder == "" {
+		t.Fatalf("the second master says %+v, %v", who, err)
+	}
+	before := l.procs(t, sampleName, sampleScale)
+	sleeper(t, second.base, "other", 1)
+	l.procs(t, "other", 1)
+	same(t, "an app through the second master", before, l.procs(t, sampleName, sampleScale), sampleScale)
 }
