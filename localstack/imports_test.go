@@ -47,6 +47,7 @@ var rules = []rule{
 	{from: "stathub/master/journal", banned: "stathub", only: []string{"stathub/state", "stathub/master/query", "stathub/master/index", "stathub/master/journal"}, reason: "events have nothing to do with what is decided"},
 	{from: "stathub/master/control", banned: "stathub/master", only: []string{"stathub/master/control", "stathub/master/index", "stathub/master/query", "stathub/master/liveness", "stathub/master/history"}, reason: "decisions do not know who asks"},
 	{from: "stathub/master/history", banned: "stathub", only: []string{"stathub/state", "stathub/scheduler", "stathub/master/history"}, reason: "it keeps what was; others decide by it"},
+	{from: "stathub/master/lease", banned: "stathub", only: []string{"stathub/state", "stathub/master/lease"}, reason: "who leads has nothing to do with what is decided"},
 	{from: "stathub/master/liveness", banned: "stathub", only: []string{"stathub/state", "stathub/master/liveness"}, reason: "who is alive is judged by heartbeats alone"},
 	{from: "stathub/master/airgap", banned: "stathub", only: []string{"stathub/state", "stathub/master/index", "stathub/master/query", "stathub/master/airgap"}, reason: "folders are carried without a master"},
 	{from: "stathub/master/cli", banned: "stathub", only: []string{"stathub/state", "stathub/master/airgap", "stathub/master/cli"}, reason: "the command line works on a bucket alone"},

@@ -22,21 +22,25 @@ func (o *Options) name(at net.Addr) string {
 		return o.MasterName
 	}
 	host, _ := os.Hostname()
+	port := ""
+	if tcp, ok := at.(*net.TCPAddr); ok {
+		port = "-" + strconv.Itoa(tcp.Port)
+	}
+	return hostPart(host) + port
+}
+
+// hostPart makes a name of a host name, which may be anything.
+func hostPart(host string) string {
 	host = strings.Map(func(r rune) rune {
 		if r < 0x80 && state.CheckName("x"+string(r)) == nil {
 			return r
 		}
 		return '-'
 	}, host)
-	host = strings.TrimLeft(host, "._-")
-	if host == "" {
-		host = "master"
+	if host = strings.TrimLeft(host, "._-"); host == "" {
+		return "master"
 	}
-	port := ""
-	if tcp, ok := at.(*net.TCPAddr); ok {
-		port = "-" + strconv.Itoa(tcp.Port)
-	}
-	return host[:min(len(host), maxHost)] + port
+	return host[:min(len(host), maxHost)]
 }
 
 // address is the URL under which people reach this master, as far as it can tell.
