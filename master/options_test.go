@@ -34,7 +34,7 @@ func TestParseOptions(t *testing.T) {
 	if err != nil || o.ServerPort != 7 || !o.StateUnsafe || o.StateURL != "file:///data/state" || len(o.Elastic) != 1 {
 		t.Errorf("flags: %+v, %v", o, err)
 	}
-	for _, args := range [][]string{{"--server.port=x"}, {"--server.port=70000"}, {"--sever.port=1"}, {"--elastic.tcp.port=x"}, {"--events.keep.days=-1"}, {"--node.timeout=0s"}, {"--freeze.percent=0"}, {"--freeze.percent=101"}, {"--freeze.nodes=0"}, {"stray"}} {
+	for _, args := range [][]string{{"--server.port=x"}, {"--server.port=70000"}, {"--sever.port=1"}, {"--elastic.tcp.port=x"}, {"--events.keep.days=-1"}, {"--node.timeout=0s"}, {"--master.name=a b"}, {"--freeze.percent=0"}, {"--freeze.percent=101"}, {"--freeze.nodes=0"}, {"stray"}} {
 		if _, err := ParseOptions(args, env(nil)); state.CodeOf(err) != state.Invalid {
 			t.Errorf("%v: %v", args, err)
 		}
