@@ -109,6 +109,7 @@ func (w *world) wait(d time.Duration) {
 // agent is a node whose agent runs what its manifest says. It keeps its last good manifest, as the real one.
 type agent struct {
 	id   string
+	mu   sync.Mutex // guards last, which the agent itself alone writes
 	last *state.Manifest
 	stop func()
 }
@@ -150,7 +151,9 @@ func (w *world) turn(ctx context.Context, a *agent, tags []string, n int) {
 	data, _, err := state.Read(ctx, w.store, state.KindManifest.Key(a.id), "", state.MaxDocument)
 	if err == nil {
 		if m, err := decodeManifest(state.KindManifest.Key(a.id), data); err == nil {
+			a.mu.Lock()
 			a.last = m
+			a.mu.Unlock()
 		}
 	}
 	r := state.Report{Node: a.id, Facts: state.Facts{Hostname: "host-" + a.id, AgentAddress: "http://" + a.id}, Tags: tags}
