@@ -85,9 +85,16 @@ type importer struct {
 	done   Imported
 }
 
+// maxTold bounds the refusals that are told one by one: nobody reads thousands.
+const maxTold = 50
+
 func (i *importer) refuse(key string, why error) {
-	i.done.Refused++
-	i.Tell("refused %q: %v", key, why)
+	switch i.done.Refused++; {
+	case i.done.Refused <= maxTold:
+		i.Tell("refused %q: %v", key, why)
+	case i.done.Refused == maxTold+1:
+		i.Tell("refused more files, which are not told one by one")
+	}
 }
 
 // report takes a report over. An error is the bucket's.
