@@ -46,12 +46,12 @@ func (c *Controller) wakeForReports() <-chan time.Time {
 	return time.After(time.Until(c.pace.next))
 }
 
-// strangers reports whether there are reports of nodes whose heartbeats were never seen.
+// strangers reports whether there are reports of nodes that were never heard of.
 func (c *Controller) strangers() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for id := range c.reports.docs {
-		if _, heard := c.beats[id]; !heard {
+		if _, heard := c.beats[id]; !heard && !c.liveness.Alive(id) {
 			return true
 		}
 	}
