@@ -99,3 +99,50 @@ func TestHeartbeatsOfForgottenNodes(t *testing.T) {
 		}
 	})
 }
+
+// A master that follows takes no heartbeat into its memory: it is written, where the leader finds it. Nodes whose
+// heartbeats were in the memory of a leader that died are up, for the one that follows and for the one that takes over.
+func TestHeartbeatsOverTakeover(t *testing.T) {
+	inElection(t, func(t *testing.T, w *world) {
+		a := w.join("a")
+		w.put("reports/n1.json", `{"node": "n1"}`)
+		w.put("heartbeats/n1", "joins")
+		w.wait(5 * time.Second)
+		b := w.join("b")
+		w.wait(5 * time.Second)
+		listed := w.get("heartbeats/n1")
+		up := func(when string, masters ...*elected) {
+			t.Helper()
+			for _, m := range masters {
+				if n := m.Node("n1").Value; n == nil || n.State != state.NodeUp {
+					t.Errorf("%s: for master %s the node is %+v", when, m.opts.Name, n)
+				}
+			}
+		}
+		for range 12 {
+			if !a.Beat("n1") || b.Beat("n1") {
+				t.Fatal("the leader alone takes heartbeats in")
+			}
+			w.wait(10 * time.Second)
+		}
+		if w.get("heartbeats/n1") != listed {
+			t.Fatal("a heartbeat was written")
+		}
+		up("through the leader", a, b)
+		a.kill()
+		for range 12 { // the agent goes on with the other one
+			if !b.Beat("n1") {
+				w.put("heartbeats/n1", time.Now().String())
+			}
+			w.wait(10 * time.Second)
+			up("while b takes over", b)
+		}
+		if !b.leads() || !b.Beat("n1") {
+			t.Error("b does not lead, or takes nothing in")
+		}
+		w.wait(time.Minute)
+		if n := b.Node("n1").Value; n.State != state.NodeDown {
+			t.Errorf("after a minute of silence the node is %s", n.State)
+		}
+	})
+}
