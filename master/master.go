@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
-	told := gauges{started: time.Now(), mind: mind, stores: &stores, plans: &plans}
+	told := gauges{started: time.Now(), mind: mind, leader: elector, stores: &stores, plans: &plans}
 	api := httpapi.Handler(httpapi.Options{
 		Master: func() httpapi.Master {
 			s := elector.Status()

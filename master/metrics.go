@@ -15,6 +15,7 @@ import (
 type gauges struct {
 	started time.Time
 	mind    *control.Controller
+	leader  control.Leader
 	stores  *guard.Stores
 	plans   *metric.Histogram
 }
@@ -34,6 +35,9 @@ func (g *gauges) write(w *metric.Writer) {
 	byState(w, "stathub_apps", "Apps by state.", apps)
 	w.One("stathub_instances_wanted", metric.Gauge, "Instances that the apps should have.", float64(wanted))
 	w.One("stathub_instances_running", metric.Gauge, "Instances that run, as agents report them.", float64(running))
+	_, leads := g.leader.Lead()
+	w.Family("stathub_master_leads", metric.Gauge, "1 while this master leads those that share its bucket.")
+	w.Bool(leads)
 	w.Family("stathub_schedule_frozen", metric.Gauge, "1 while nothing is moved off silent nodes, because too many are silent together.")
 	w.Bool(g.mind.Frozen() != "")
 	w.HistogramFamily("stathub_plan_duration_seconds", "Time that it took to decide what runs where.")
