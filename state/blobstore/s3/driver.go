@@ -18,6 +18,7 @@ import (
 	"gocloud.dev/blob"
 
 	"stathub/state"
+	"stathub/state/blobstore/internal/hub"
 	"stathub/state/blobstore/internal/objstore"
 )
 
@@ -30,6 +31,7 @@ type driver struct {
 	transport *http.Transport
 	sse       types.ServerSideEncryption
 	kmsKey    *string
+	hub       *hub.Hub // nil: there are no notifications
 
 	mu         sync.Mutex
 	deleteMode deleteMode // guarded by mu
@@ -135,6 +137,9 @@ func (d *driver) Fault(err error) objstore.Fault {
 }
 
 func (d *driver) Close() error {
+	if d.hub != nil {
+		d.hub.Close()
+	}
 	err := d.bucket.Close()
 	d.transport.CloseIdleConnections()
 	return err

@@ -49,9 +49,14 @@ func wantAll(t *testing.T, ctx context.Context, s state.Store, want state.Code) 
 // serve opens a store on a server that a test plays.
 func serve(t *testing.T, h http.HandlerFunc) state.Store {
 	t.Helper()
+	return serveNamed(t, "b", "", h)
+}
+
+func serveNamed(t *testing.T, bucket, prefix string, h http.HandlerFunc) state.Store {
+	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	s := openURL(t, "s3://b?endpoint="+url.QueryEscape(srv.URL))
+	s := openURL(t, "s3://"+bucket+"?endpoint="+url.QueryEscape(srv.URL)+"&prefix="+url.QueryEscape(prefix))
 	t.Cleanup(func() { s.Close() })
 	return s
 }

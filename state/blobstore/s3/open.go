@@ -32,6 +32,7 @@ import (
 	"gocloud.dev/blob/s3blob"
 
 	"stathub/state"
+	"stathub/state/blobstore/internal/hub"
 	"stathub/state/blobstore/internal/objstore"
 	"stathub/state/meter"
 )
@@ -61,7 +62,8 @@ func Open(ctx context.Context, u *url.URL) (state.Store, error) {
 		cfg.Credentials = credentials{cfg.Credentials}
 	}
 	transport := objstore.NewTransport()
-	cfg.HTTPClient = &sender{http.Client{Transport: meter.Transport(transport), CheckRedirect: noRedirect}}
+	counted := meter.Transport(transport)
+	cfg.HTTPClient = &sender{http.Client{Transport: counted, CheckRedirect: noRedirect}}
 	cfg.Retryer = func() aws.Retryer { return retry.NewStandard(backoff) }
 	bucket, err := s3blob.OpenBucket(ctx, awss3.NewFromConfig(cfg, o.client), u.Host, nil)
 	if err != nil {
@@ -70,6 +72,13 @@ func Open(ctx context.Context, u *url.URL) (state.Store, error) {
 	d := &driver{bucket: bucket, name: u.Host, transport: transport, sse: o.sse, kmsKey: o.kmsKey}
 	if !bucket.As(&d.client) {
 		return nil, state.Errorf(state.Internal, "", "cannot open %s: gocloud.dev gives no S3 client", name)
+	}
+	listen, err := o.listener(u.Host, cfg, counted)
+	if err != nil {
+		return nil, state.Errorf(state.Invalid, "", "state URL: endpoint: %w", err)
+	}
+	if listen != nil {
+		d.hub = hub.New(listen)
 	}
 	return objstore.New(d, name, o.prefix, hint), nil
 }

@@ -146,11 +146,31 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[state.Entry, 
 	}
 }
 
-// Watch implements state.Store. Nothing is ever sent: object stores are polled.
-func (s *Store) Watch(ctx context.Context, _ string) <-chan struct{} {
+// Notifier is a Driver of which the provider tells what changes.
+type Notifier interface {
+	// Watch is state.Store's, with prefixes of keys; nil where there is nothing to hear.
+	Watch(ctx context.Context, prefix string) <-chan struct{}
+
+	// Hinting is for state.Hinting.
+	Hinting() bool
+}
+
+// Watch implements state.Store. Where the provider has no notifications nothing is ever sent: it is polled.
+func (s *Store) Watch(ctx context.Context, prefix string) <-chan struct{} {
+	if n, ok := s.driver.(Notifier); ok {
+		if hints := n.Watch(ctx, prefix); hints != nil {
+			return hints
+		}
+	}
 	ch := make(chan struct{})
 	context.AfterFunc(ctx, func() { close(ch) })
 	return ch
+}
+
+// Hinting is for state.Hinting.
+func (s *Store) Hinting() bool {
+	n, ok := s.driver.(Notifier)
+	return ok && n.Hinting()
 }
 
 // Metered says that every driver sends its requests through a meter.Transport.
