@@ -69,6 +69,18 @@ func TestEditsOfPrograms(t *testing.T) {
 // The same before a real MinIO.
 func TestEditsAtMinIO(t *testing.T) {
 	t.Parallel()
+	b := startMinIO(t)
+	b.look = newRecorder(b.truth)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { b.look.watch(ctx) })
+	t.Cleanup(func() { cancel(); watching.Wait() })
+	editThroughPrograms(t, b, editsOr(t, 300))
+}
+
+// startMinIO gives an empty bucket of a MinIO of its own.
+func startMinIO(t *testing.T) bucket {
+	t.Helper()
 	server, err := miniosrv.Start(t.Context(), t.TempDir(), miniosrv.Options{Logf: t.Logf, AccessKey: accessKey, SecretKey: secretKey})
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +100,7 @@ func TestEditsAtMinIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.truth.Close() })
-	b.look = newRecorder(b.truth)
-	ctx, cancel := context.WithCancel(t.Context())
-	var watching sync.WaitGroup
-	watching.Go(func() { b.look.watch(ctx) })
-	t.Cleanup(func() { cancel(); watching.Wait() })
-	editThroughPrograms(t, b, editsOr(t, 300))
+	return b
 }
 
 // bucket is one that programs reach over HTTP.
