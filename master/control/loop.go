@@ -137,8 +137,8 @@ func (c *Controller) round(ctx context.Context) {
 	if c.rounds.Load() == 0 {
 		c.reindex() // searches are not to wait until all records are written
 	}
+	c.mendSeals(ctx) // of a follower's edits, too: nobody else can vouch for them
 	if c.inCharge() {
-		c.mendSeals(ctx)
 		c.keepRecords(ctx)
 	}
 	c.reindex()
