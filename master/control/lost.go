@@ -19,8 +19,8 @@ type lostApp struct {
 	entry  *state.ManifestEntry // one of them
 }
 
-// findLost takes over which apps are lost from what a plan left as it is, and tells of those that were not before.
-func (c *Controller) findLost(notes []scheduler.Note) {
+// findLost takes over which apps are lost from what a plan left as it is. A leader tells of those that were not before.
+func (c *Controller) findLost(notes []scheduler.Note, tell bool) {
 	c.mu.Lock()
 	before, now := c.lost, map[string]lostApp{}
 	for _, n := range notes {
@@ -37,7 +37,7 @@ func (c *Controller) findLost(notes []scheduler.Note) {
 	c.lost = now
 	c.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if _, known := before[name]; !known {
+		if _, known := before[name]; !known && tell {
 			c.event(AppLost, state.Event{App: name, Message: lostText(name, now[name].placed)})
 		}
 	}

@@ -100,7 +100,7 @@ func (c *Controller) decide(ctx context.Context) {
 	close(c.replanned)
 	c.replanned = make(chan struct{})
 	c.mu.Unlock()
-	c.findLost(plan.Notes)
+	c.findLost(plan.Notes, inCharge)
 	if !inCharge {
 		c.overlook(plan)
 		return
