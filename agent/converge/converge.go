@@ -70,6 +70,10 @@ type End struct {
 	Failed  bool   // not an exit with code 0
 	Started bool   // false: it never came up
 	What    string // for people: "exit code 1", "port 8080 is in use"
+
+	// Spread is the share of the wait that is added to it, below 0 taken off: many nodes that wait for the same thing, such as
+	// an artifact whose source is away, do not ask for it in step.
+	Spread float64 `json:",omitzero"`
 }
 
 // Kind is what an action does.
@@ -224,7 +228,7 @@ func idle(want *Want, id string, have *Have, g *gate, now time.Time) (Action, ti
 func retry(want *Want, id string, have *Have, g *gate, now time.Time) (Action, time.Time) {
 	end := have.Ended
 	delay := want.Policy.delay(have.Failures, end.Started)
-	due := end.At.Add(delay)
+	due := end.At.Add(delay + time.Duration(end.Spread*float64(delay)))
 	// A clock that was set back would make the wait longer than it was meant to be.
 	if !now.Before(due) || now.Before(end.At) {
 		return start(want, id, have, g, "it ended: "+end.What)

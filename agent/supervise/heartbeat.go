@@ -28,7 +28,9 @@ func (s *Supervisor) heartbeats(ctx context.Context) {
 			if state.CodeOf(err) != state.Denied { // told with the report
 				failing.warn("heartbeat", "cannot write the heartbeat", err)
 			}
-			if wait = min(wait, scatter(retry, s.opts.Jitter())); retry < s.opts.Heartbeat {
+			// One that hung tells of an outage that others share, and which may be over for all at the same moment.
+			retry = max(retry, min(s.opts.Clock()-began, s.opts.Heartbeat))
+			if wait = soon(min(wait, retry), s.opts.Jitter()); retry < s.opts.Heartbeat {
 				retry *= 2
 			}
 		case failing.clear("heartbeat"):

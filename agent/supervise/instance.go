@@ -198,7 +198,7 @@ func (s *Supervisor) startFailed(i *instance, r launched) {
 		what := r.err.Error()
 		i.blockedBy = r.blockedBy
 		i.have.Failures = converge.Failures(i.have.Failures, 0)
-		i.have.Ended = &converge.End{At: time.Now(), Failed: true, What: what}
+		i.have.Ended = &converge.End{At: time.Now(), Failed: true, What: what, Spread: 0.6 * (s.opts.Jitter() - 0.5)}
 		i.lastExit = &state.Exit{Code: -1, At: time.Now().UTC().Truncate(time.Second), Reason: what}
 		i.set(state.Stopped, what)
 		s.logOnce(i, "cannot start", what)

@@ -60,6 +60,11 @@ func scatter(d time.Duration, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.5 + jitter))
 }
 
+// soon gives a wait of d at the most, and of half of it at least, for many agents that failed at one moment.
+func soon(d time.Duration, jitter float64) time.Duration {
+	return time.Duration(float64(d) * (0.5 + 0.5*jitter))
+}
+
 // A store may tell more of itself; see Options.Store.
 type (
 	hinting interface{ Hinting() bool }

@@ -94,7 +94,7 @@ func (p *poller) wait(o outcome, held bool, hold, took time.Duration) time.Durat
 	poll, jitter := p.s.opts.Poll, p.s.opts.Jitter()
 	switch {
 	case o == failed:
-		return scatter(poll, jitter)
+		return soon(poll, jitter)
 	case o == doubted:
 		return spread(signatureRetry, jitter)
 	case !held:

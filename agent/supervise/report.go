@@ -106,11 +106,14 @@ func (p *reporter) run(ctx context.Context) {
 	more := false // processes came while settled was pending
 	wait := firstRetry
 	for {
-		whole := false
+		whole, dirty := false, p.s.dirty
+		if retry != nil {
+			dirty = nil // what changes until then is in that snapshot
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.s.dirty:
+		case <-dirty:
 			if !pause(ctx, max(reportDebounce, time.Until(p.due.Add(-reportBurst)))) {
 				return
 			}
@@ -130,13 +133,16 @@ func (p *reporter) run(ctx context.Context) {
 		}
 		retry = nil
 		r := p.s.Report()
-		if more = more || p.newProcess(&r); more && settled == nil {
-			settled, more = time.After(settleAfter), false
-		}
+		more = more || p.newProcess(&r)
+		began := time.Now()
 		if p.write(ctx, r, whole) {
-			wait = firstRetry
+			if wait = firstRetry; more && settled == nil {
+				settled, more = time.After(settleAfter), false
+			}
 			continue
 		}
+		// A request that hung tells of an outage that others share, and which may be over for all at the same moment.
+		wait = max(wait, min(time.Since(began), reportRetry))
 		retry = time.After(scatter(wait, p.s.opts.Jitter()))
 		wait = min(2*wait, reportRetry)
 	}
@@ -198,17 +204,12 @@ func (p *reporter) write(ctx context.Context, r state.Report, whole bool) bool {
 
 // failed tells why a report is not in the bucket. That it may not be written is told by who opened it, who knows what to do.
 func (p *reporter) failed(err error) {
-	text := "cannot write the report: " + err.Error()
 	if state.CodeOf(err) != state.Denied {
 		p.once.warn("report", "cannot write the report; trying again", err)
 	} else if p.once.note("report", err) {
-		p.s.log.Info(text)
+		p.s.log.Info("cannot write the report", "error", err)
+		p.s.post(func() { p.s.trouble("report", "cannot write the report: "+err.Error()) }) // on the agent's own page
 	}
-	p.s.post(func() {
-		if old := p.s.troubles["report"]; len(old) != 1 || old[0] != text {
-			p.s.troubles["report"] = []string{text} // on the agent's own page; there is nothing new to write
-		}
-	})
 }
 
 // reportTries bounds the races with somebody who edits the report.

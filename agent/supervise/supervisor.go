@@ -9,6 +9,7 @@ package supervise
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -302,6 +303,9 @@ func (s *Supervisor) changed() {
 
 // trouble replaces what one source adds to Report.Errors; none clears it.
 func (s *Supervisor) trouble(source string, texts ...string) {
+	if slices.Equal(s.troubles[source], texts) {
+		return
+	}
 	if len(texts) == 0 {
 		delete(s.troubles, source)
 	} else {

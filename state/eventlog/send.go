@@ -40,11 +40,12 @@ func (p *pace) due(first, last time.Time, full bool) time.Time {
 	return at
 }
 
-// done notes how a batch went; more says that another full one waits.
-func (p *pace) done(now time.Time, failed, more bool, jitter float64) {
+// done notes how a batch went that took some time; more says that another full one waits. A request that hung before it
+// failed tells of an outage that others share, and which may be over for all at the same moment.
+func (p *pace) done(now time.Time, took time.Duration, failed, more bool, jitter float64) {
 	switch {
 	case failed:
-		p.retry = min(max(2*p.retry, sendRetry), sendRetryMax)
+		p.retry = min(max(2*p.retry, sendRetry, min(took, sendPatience)), sendRetryMax)
 		p.not = now.Add(time.Duration(float64(p.retry) * (0.5 + jitter)))
 	case more:
 		p.retry, p.not = 0, now.Add(time.Duration(float64(sendBacklog)*jitter))
@@ -69,6 +70,7 @@ func (l *Log) keepSent(ctx context.Context) {
 		if !l.await(ctx, &p) {
 			return
 		}
+		began := time.Now()
 		err := l.sendBatch(ctx)
 		if ctx.Err() != nil {
 			return
@@ -76,7 +78,7 @@ func (l *Log) keepSent(ctx context.Context) {
 		l.mu.Lock()
 		more := l.queue.full()
 		l.mu.Unlock()
-		p.done(time.Now(), err != nil, more, l.opts.Jitter())
+		p.done(time.Now(), time.Since(began), err != nil, more, l.opts.Jitter())
 		switch {
 		case err == nil && failing != "":
 			failing = ""
