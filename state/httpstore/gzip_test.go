@@ -114,7 +114,7 @@ func TestPackedListing(t *testing.T) {
 // A document that unpacks to something else than its size, or not at all, is refused, and so is a bomb, of which no more
 // than the said size is unpacked.
 func TestPackedDocumentsOfAnAttacker(t *testing.T) {
-	bomb := gzipped(make([]byte, 64<<20))
+	bomb := gzipped(make([]byte, 16<<20))
 	for _, c := range []struct {
 		name, coding, size string
 		body               []byte
@@ -122,7 +122,7 @@ func TestPackedDocumentsOfAnAttacker(t *testing.T) {
 	}{
 		{"fits", "gzip", "5", gzipped([]byte("12345")), ""},
 		{"bomb", "gzip", "5", bomb, state.Unavailable},
-		{"bomb that says so", "gzip", strconv.Itoa(64 << 20), bomb, state.TooLarge},
+		{"bomb that says so", "gzip", strconv.Itoa(16 << 20), bomb, state.TooLarge},
 		{"longer", "gzip", "5", gzipped([]byte("123456")), state.Unavailable},
 		{"shorter", "gzip", "5", gzipped([]byte("1234")), state.Unavailable},
 		{"cut off", "gzip", "5", gzipped([]byte("12345"))[:20], state.Unavailable},
@@ -167,7 +167,7 @@ func TestPackedBodies(t *testing.T) {
 	}{
 		{"packed", "gzip", string(gzipped([]byte(text))), 204},
 		{"as it is", "identity", text, 204},
-		{"bomb", "gzip", string(gzipped(make([]byte, 64<<20))), 413},
+		{"bomb", "gzip", string(gzipped(make([]byte, 16<<20))), 413},
 		{"just too long", "gzip", string(gzipped(make([]byte, 100_001))), 413},
 		{"broken", "gzip", "no gzip at all", 400},
 		{"cut off", "gzip", string(gzipped([]byte(text))[:30]), 400},
