@@ -40,7 +40,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent ./master/stathub
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./localstack/bench ./master/index
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./localstack/bench ./master/index
 	$(GO) test -run '^$$' -bench . -benchtime 3x -cpu 1 -timeout 20m ./scheduler
 
 # A minute of each fuzz target, six at a time; FUZZTIME=10m for more.
