@@ -24,8 +24,8 @@ func yields(key string) bool {
 }
 
 const (
-	clientsAtOne = 32          // writes of agents that the bucket gets at one time: after a deploy all report
-	yieldMost    = time.Second // from the first manifest of many on
+	clientsAtOne = 32              // writes of agents that the bucket gets at one time: after a deploy all report
+	yieldMost    = 2 * time.Second // from the first manifest of many on
 )
 
 // turns has what agents tell wait while the master writes manifests, and bounds how much of it goes out at one time.
