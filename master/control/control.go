@@ -100,6 +100,7 @@ type Controller struct {
 	pace      pace
 	dirty     bool            // the picture changed since the last plan
 	plan      scheduler.Plan  // the last one
+	editedAt  time.Time       // when apps, choreographies or nodes last changed
 	edits     int64           // changes by this master's API
 	planned   int64           // the edits that plan has taken in
 	replanned chan struct{}   // closed when planned grows, and replaced

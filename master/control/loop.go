@@ -39,7 +39,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	ticker := time.NewTicker(c.opts.Poll)
 	defer ticker.Stop()
 	c.lookAtAll()
-	for {
+	for turn := 1; ; {
 		changed := c.opts.Leader.Changed()
 		c.round(ctx)
 		alarm := c.alarm()
@@ -51,7 +51,8 @@ func (c *Controller) Run(ctx context.Context) error {
 			c.markDirty()
 		case <-c.wakeForReports():
 		case <-ticker.C:
-			c.lookAtAll()
+			c.lookAround(turn, time.Now())
+			turn++
 		case <-c.poke:
 			select {
 			case <-ctx.Done():
@@ -115,6 +116,7 @@ func (c *Controller) replan() {
 	c.mu.Lock()
 	c.dirty = true
 	c.edits++
+	c.editedAt = time.Now()
 	c.mu.Unlock()
 	c.wake()
 }

@@ -61,6 +61,9 @@ func refreshFolder[T any](ctx context.Context, c *Controller, f *folder[T]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirty = c.dirty || changed
+	if changed && slices.Contains(edited[:], f.kind) {
+		c.editedAt = time.Now()
+	}
 	if f.loaded {
 		delete(c.missing, f.kind.Prefix())
 	} else if err != nil {

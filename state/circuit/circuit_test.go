@@ -185,7 +185,7 @@ func TestOpenFailsAtOnceAndRecovers(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 		st := s.State()
-		if !st.Since.Equal(began) || !strings.Contains(st.Err, "connection refused") || st.Retry.Sub(time.Now()) > 3*time.Second {
+		if !st.Since.Equal(began) || !strings.Contains(st.Err, "connection refused") || time.Until(st.Retry) > 3*time.Second {
 			t.Errorf("state %+v, away since %s", st, began)
 		}
 		asked, at := p.calls.Load(), time.Now()

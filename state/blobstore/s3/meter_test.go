@@ -114,7 +114,6 @@ func (w *witness) agrees(t *testing.T, m *meter.Meter) {
 // step checks what one call cost: requests by op, with their kinds and outcomes.
 func (w *witness) step(t *testing.T, m *meter.Meter, what string, want string, do func()) {
 	t.Helper()
-	before := map[string]int64{}
 	flat := func() map[string]int64 {
 		all := map[string]int64{}
 		for _, c := range m.Counts() {
@@ -124,7 +123,7 @@ func (w *witness) step(t *testing.T, m *meter.Meter, what string, want string, d
 		}
 		return all
 	}
-	before = flat()
+	before := flat()
 	do()
 	var got []string
 	for _, c := range m.Counts() {
