@@ -26,9 +26,13 @@ const (
 // usage is what a program asked of the bucket.
 type usage struct{ get, put, list, manifests float64 } // manifests: those of get that look for a new one
 
-func (s usage) minus(o usage) usage { return usage{s.get - o.get, s.put - o.put, s.list - o.list, s.manifests - o.manifests} }
+func (s usage) minus(o usage) usage {
+	return usage{s.get - o.get, s.put - o.put, s.list - o.list, s.manifests - o.manifests}
+}
 
-func (s usage) times(f float64) usage { return usage{s.get * f, s.put * f, s.list * f, s.manifests * f} }
+func (s usage) times(f float64) usage {
+	return usage{s.get * f, s.put * f, s.list * f, s.manifests * f}
+}
 
 // dollars is the bill of requests.
 func (s usage) dollars() float64 { return s.get*priceGet + (s.put+s.list)*pricePut }
