@@ -58,7 +58,7 @@ soak:
 FAULT_EDITS ?= 10000
 FAULTS ?= OfPrograms|AtMinIO
 faults:
-	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 40m -v -run '^TestEdits($(FAULTS))$$' ./localstack/faultsuite
+	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 60m -v -run '^TestEdits($(FAULTS))$$' ./localstack/faultsuite
 
 clean:
 	rm -rf bin

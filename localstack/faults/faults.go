@@ -85,6 +85,9 @@ func (f Fault) toxics() []toxic {
 	}
 }
 
+// ofRequests reports whether a fault leaves connections as they are; none does, too.
+func (f Fault) ofRequests() bool { return f == "" || f.share() > 0 }
+
 // share is how many of the requests suffer from a fault of requests.
 func (f Fault) share() float64 {
 	switch f {

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -19,13 +18,16 @@ import (
 // Proxy passes everything on to one HTTP server, with one fault at a time. It listens on 127.0.0.1. The Host of a request
 // stays as the client sent it: signatures of S3 are over it.
 type Proxy struct {
-	tcp    *toxiproxy.Proxy // what clients dial; it dials the front
-	front  *front           // what dials the server
-	server *http.Server
-	served chan error
-	unport func() error // lets go of the address
+	front   *front // what dials the server
+	inner   string // host:port of the front
+	server  *http.Server
+	served  chan error
+	tool    *toxiproxy.ApiServer
+	address string       // that clients dial
+	unport  func() error // lets go of the address
 
 	mu  sync.Mutex // one change of fault at a time
+	tcp *toxiproxy.Proxy
 	now Fault
 }
 
@@ -43,20 +45,36 @@ func Start(target string, seed uint64) (*Proxy, error) {
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
-	p := &Proxy{front: newFront(u, seed), served: make(chan error, 1), unport: release}
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics log by the logger of the whole process
+	p := &Proxy{
+		front: newFront(u, seed), inner: l.Addr().String(), served: make(chan error, 1), address: address, unport: release,
+		tool: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
+	}
 	p.server = &http.Server{Handler: p.front, ErrorLog: quiet()}
 	go func() { p.served <- p.server.Serve(l) }()
-	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics log by the logger of the whole process
-	tool := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p.tcp = toxiproxy.NewProxy(tool, target, address, l.Addr().String())
-	if err := p.tcp.Start(); err != nil {
+	if err := p.listen(""); err != nil {
 		return nil, errors.Join(err, p.closeFront())
 	}
+	p.address = p.tcp.Listen
 	return p, nil
 }
 
+// listen takes connections that suffer from a fault.
+func (p *Proxy) listen(f Fault) error {
+	p.tcp = toxiproxy.NewProxy(p.tool, "proxy", p.address, p.inner)
+	for _, t := range f.toxics() {
+		if _, err := p.tcp.Toxics.AddToxicJson(bytes.NewReader(state.Encode(t))); err != nil {
+			return fmt.Errorf("cannot inflict %s: %w", f, err)
+		}
+	}
+	if err := p.tcp.Start(); err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", p.address, err)
+	}
+	return nil
+}
+
 // Address is host:port that clients dial, the same for the proxy's whole life.
-func (p *Proxy) Address() string { return p.tcp.Listen }
+func (p *Proxy) Address() string { return p.address }
 
 // URL is what clients use in place of the target.
 func (p *Proxy) URL() string { return "http://" + p.Address() }
@@ -78,45 +96,27 @@ func parse(target string) (*url.URL, error) {
 	return u, nil
 }
 
-// Inflict puts a fault in place of the one before. An error is of toxiproxy's, or of a port that was taken
-// by another program while nobody listened.
+// Inflict puts a fault in place of the one before. A change between faults of connections ends those that there are:
+// toxiproxy can stand still where toxics are taken off connections in use. An error is of a port that was taken by another
+// program while nobody listened.
 func (p *Proxy) Inflict(f Fault) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.mend(); err != nil {
-		return err
-	}
-	for _, t := range f.toxics() {
-		if _, err := p.tcp.Toxics.AddToxicJson(bytes.NewReader(state.Encode(t))); err != nil {
-			return fmt.Errorf("cannot inflict %s: %w", f, err)
-		}
-	}
-	if f == Refused {
-		p.tcp.Stop()
-	}
-	p.front.suffer(f)
+	before := p.now
 	p.now = f
-	return nil
-}
-
-// Mend ends the fault. What it held back is lost with its connections.
-func (p *Proxy) Mend() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mend()
-}
-
-func (p *Proxy) mend() error {
-	p.front.suffer("")
-	p.tcp.Toxics.ResetToxics(context.Background())
-	if p.now == Refused {
-		if err := p.tcp.Start(); err != nil {
-			return fmt.Errorf("cannot listen on %s again: %w", p.tcp.Listen, err)
-		}
+	p.front.suffer(f)
+	if before.ofRequests() && f.ofRequests() {
+		return nil
 	}
-	p.now = ""
-	return nil
+	p.tcp.Stop()
+	if f == Refused {
+		return nil
+	}
+	return p.listen(f)
 }
+
+// Mend ends the fault.
+func (p *Proxy) Mend() error { return p.Inflict("") }
 
 // Cut ends every connection of now; new ones work.
 func (p *Proxy) Cut() error {
@@ -130,8 +130,6 @@ func (p *Proxy) Cut() error {
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.front.suffer("")
-	p.tcp.Toxics.ResetToxics(context.Background())
 	p.tcp.Stop()
 	return p.closeFront()
 }

@@ -15,7 +15,7 @@ import (
 // Everything in one process, under the race detector where there is one: real masters with their real API over HTTP,
 // over stores that fail, and the real agents' polls, reports and decisions.
 func TestEditsInOneProcess(t *testing.T) {
-	const edits = 300
+	const edits = 150
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		editInOneProcess(t, memstore.New(), edits)

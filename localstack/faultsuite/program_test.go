@@ -75,7 +75,7 @@ func TestEditsAtMinIO(t *testing.T) {
 	var watching sync.WaitGroup
 	watching.Go(func() { b.look.watch(ctx) })
 	t.Cleanup(func() { cancel(); watching.Wait() })
-	editThroughPrograms(t, b, editsOr(t, 300))
+	editThroughPrograms(t, b, editsOr(t, 200))
 }
 
 // startMinIO gives an empty bucket of a MinIO of its own.
@@ -114,7 +114,7 @@ type bucket struct {
 
 func editThroughPrograms(t *testing.T, b bucket, edits int) {
 	s := newSuite(t, b.truth, edits)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(edits)*50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute+time.Duration(edits)*100*time.Millisecond)
 	defer cancel()
 	through := func(name string) (state.Store, faults.Target) {
 		p := s.proxy(b.endpoint)

@@ -118,7 +118,7 @@ type cluster struct {
 	writers []state.Store   // ways to the bucket for those who write into it, through faults
 	agents  []state.Store   // for agents; every other one goes through a master's gateway instead
 	targets []faults.Target // what the storm breaks
-	pace    time.Duration   // of faults, which last so long, with three times that in between
+	pace    time.Duration   // of faults, which last so long, with six times that in between
 	look    *recorder
 }
 
@@ -217,7 +217,7 @@ func (s *suite) storm(ctx context.Context, c cluster, work func()) {
 	var wg sync.WaitGroup
 	struck := map[faults.Fault]int{}
 	var mu sync.Mutex
-	storm := faults.Storm{Targets: c.targets, Fault: c.pace, Calm: 3 * c.pace, Seed: s.seed, Say: func(_ string, f faults.Fault) {
+	storm := faults.Storm{Targets: c.targets, Fault: c.pace, Calm: 6 * c.pace, Seed: s.seed, Say: func(_ string, f faults.Fault) {
 		mu.Lock()
 		defer mu.Unlock()
 		struck[f]++
