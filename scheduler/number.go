@@ -12,7 +12,7 @@ func (h *host) generation() int64 {
 	if h.report != nil {
 		n = max(n, h.report.Manifest.Generation)
 	}
-	return n + 1
+	return min(n+1, state.MaxSequence) // no agent refuses an equal one
 }
 
 // outrun reports whether the node followed a manifest of a higher term than the present one, or of a higher generation in

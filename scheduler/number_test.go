@@ -21,6 +21,7 @@ func TestManifestsRunAheadOfWhatNodesFollowed(t *testing.T) {
 		{"an older generation", 7, 3, state.ManifestStatus{Term: 7, Generation: 9}, 10},
 		{"an older term", 6, 12, state.ManifestStatus{Term: 7, Generation: 9}, 13},
 		{"of a term that this master cannot exceed", 6, 3, state.ManifestStatus{Term: 8, Generation: 9}, 0},
+		{"of the highest generation", 6, state.MaxSequence, state.ManifestStatus{Term: 7, Generation: 9}, state.MaxSequence},
 		{"by a person", 0, 3, state.ManifestStatus{Term: 7, Generation: 9}, 0},
 		{"gone", -1, 0, state.ManifestStatus{Term: 7, Generation: 9}, 10},
 	} {

@@ -140,6 +140,8 @@ func (m *Manifest) check(c *checker) {
 	if !nameForm.MatchString(m.Node) {
 		c.at("node").fail(nameRule)
 	}
+	c.at("generation").sequence(m.Generation)
+	c.at("term").sequence(m.Term)
 	checkEnvs(c.at("envs"), m.Envs)
 	seen := map[string]int{}
 	total := 0

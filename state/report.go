@@ -155,6 +155,8 @@ func (r *Report) check(c *checker) {
 	if !nameForm.MatchString(r.Node) {
 		c.at("node").fail(nameRule)
 	}
+	c.at("manifest", "generation").sequence(r.Manifest.Generation)
+	c.at("manifest", "term").sequence(r.Manifest.Term)
 	for i := range r.Instances {
 		if !nameForm.MatchString(r.Instances[i].App) {
 			c.at("instances", i, "app").fail(nameRule)

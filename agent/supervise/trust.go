@@ -96,7 +96,7 @@ func parseMark(text string) mark {
 	term, generation, _ := strings.Cut(text, ".")
 	t, termErr := strconv.ParseInt(term, 10, 64)
 	g, err := strconv.ParseInt(generation, 10, 64)
-	if termErr != nil || err != nil {
+	if termErr != nil || err != nil || max(t, g) > state.MaxSequence { // the process may have changed it
 		return mark{}
 	}
 	return mark{t, g}

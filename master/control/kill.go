@@ -17,7 +17,7 @@ func (c *Controller) KillThroughBucket(ctx context.Context, node string, pid int
 		return Doc[state.Manifest]{}, err
 	}
 	ordered := false
-	doc, err := edit(ctx, c, c.manifests, node, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+	doc, err := c.editManifest(ctx, node, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
 		m, err := present(state.KindManifest, node, old)
 		if err != nil {
 			return nil, err

@@ -22,7 +22,7 @@ func decodeManifest(key string, data []byte) (*state.Manifest, error) {
 // cannot be read. Entries without owner, or whose content is no longer what the master wrote, are the person's.
 func (c *Controller) PutManifest(ctx context.Context, id string, cond state.Condition,
 	make func(old *state.Manifest) (*state.Manifest, error)) (doc Doc[state.Manifest], created bool, err error) {
-	doc, err = edit(ctx, c, c.manifests, id, cond, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+	doc, err = c.editManifest(ctx, id, cond, func(old Doc[state.Manifest]) (*state.Manifest, error) {
 		created = old.ETag == ""
 		return make(old.Value)
 	})
@@ -33,7 +33,7 @@ func (c *Controller) PutManifest(ctx context.Context, id string, cond state.Cond
 // say. An entry that is the master's already stays as it is.
 func (c *Controller) ReleaseEntry(ctx context.Context, id, app string) (Doc[state.Manifest], error) {
 	released := false
-	doc, err := edit(ctx, c, c.manifests, id, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
+	doc, err := c.editManifest(ctx, id, state.Condition{}, func(old Doc[state.Manifest]) (*state.Manifest, error) {
 		released = false
 		m, err := present(state.KindManifest, id, old)
 		if err != nil {

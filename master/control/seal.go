@@ -20,6 +20,7 @@ type seals struct {
 	known  map[string][]byte     // by node: the signature of the manifest that was last believed or is about to be written
 	mend   map[string]bool       // nodes whose signature in the bucket is not that one
 	doubts map[string]doubt
+	places map[string]place // by node: that of the manifest that was last believed or written
 }
 
 // doubt is since when a manifest has been seen without a signature that fits.
@@ -36,7 +37,7 @@ func newSeals(signer *signature.Signer, trust signature.Trust) *seals {
 		return nil
 	}
 	return &seals{signer: signer, trust: trust.With(signer.Trust()),
-		beside: map[string]state.ETag{}, known: map[string][]byte{}, mend: map[string]bool{}, doubts: map[string]doubt{}}
+		beside: map[string]state.ETag{}, known: map[string][]byte{}, mend: map[string]bool{}, doubts: map[string]doubt{}, places: map[string]place{}}
 }
 
 // listed takes in what signatures a listing has.
@@ -77,7 +78,11 @@ func (s *seals) check(ctx context.Context, store state.Store, name string, data 
 	defer s.mu.Unlock()
 	s.beside[name] = entry.ETag
 	if denied == nil {
-		s.known[name] = sig
+		at := placeOf(data)
+		if denied = at.after(key, s.places[name]); denied != nil {
+			return entry.ETag, denied, nil
+		}
+		s.known[name], s.places[name] = sig, at
 		delete(s.mend, name)
 		return entry.ETag, nil, nil
 	}
@@ -171,6 +176,7 @@ func (s *seals) remove(ctx context.Context, store state.Store, name string) {
 	old := s.beside[name]
 	delete(s.known, name)
 	delete(s.mend, name)
+	delete(s.places, name)
 	s.mu.Unlock()
 	if old != "" {
 		_ = store.Delete(ctx, signature.Key(state.KindManifest.Key(name)), old)

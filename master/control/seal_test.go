@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,7 @@ func TestEditsThroughTheMasterAreSigned(t *testing.T) {
 		if doc := w.c.Manifest("ship-1"); doc.Err != nil || doc.Value.Entry("mine") == nil {
 			t.Errorf("it is %+v", doc)
 		}
+		before := w.manifests()["ship-1"].Generation
 		if _, _, err := w.c.PutManifest(t.Context(), "ship-1", state.Condition{}, func(old *state.Manifest) (*state.Manifest, error) {
 			next := *old
 			next.Paused = true
@@ -137,6 +139,9 @@ func TestEditsThroughTheMasterAreSigned(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.wantSigned()
+		if after := w.manifests()["ship-1"].Generation; after != before+1 {
+			t.Errorf("the edit is of generation %d after %d: the one before it could be played back", after, before)
+		}
 	})
 }
 
@@ -198,6 +203,46 @@ func TestUnsignedEditIsReplaced(t *testing.T) {
 			t.Errorf("kept: %v", kept)
 		}
 		if m := w.manifests()["ship-1"]; m.Entry("mine") != nil || m.Entry("web") == nil {
+			t.Errorf("the manifest is %s", state.Encode(m))
+		}
+		w.wantSigned()
+	})
+}
+
+// A manifest that was signed long ago still fits its signature. Nobody may bring it back, with what a person had in it then.
+func TestOldSignedManifestIsNotBelieved(t *testing.T) {
+	inSignedWorld(t, func(t *testing.T, w *world) {
+		old := handEntry(w.get("manifests/ship-1.json"))
+		oldSig := string(w.signs.Sign([]byte(old)))
+		w.put("manifests/ship-1.json", old)
+		w.put(sigKey, oldSig)
+		w.wait(5 * time.Second)
+		for _, scale := range []int{2, 3} {
+			if _, err := w.c.Scale(t.Context(), "web", scale); err != nil {
+				t.Fatal(err)
+			}
+			w.wait(5 * time.Second)
+		}
+		if _, _, err := w.c.PutManifest(t.Context(), "ship-1", state.Condition{}, func(old *state.Manifest) (*state.Manifest, error) {
+			next := *old
+			next.Apps = slices.DeleteFunc(slices.Clone(old.Apps), func(e state.ManifestEntry) bool { return e.App.Name == "mine" })
+			return &next, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(5 * time.Second)
+		good := w.manifests()["ship-1"]
+		if good.Entry("mine") != nil || good.Entry("web").Count != 3 {
+			t.Fatalf("the manifest is %s", state.Encode(good))
+		}
+		w.put("manifests/ship-1.json", old)
+		w.put(sigKey, oldSig)
+		w.wait(10 * time.Second)
+		if doc := w.c.Manifest("ship-1"); state.CodeOf(doc.Err) != state.Stale || doc.Value.Entry("mine") != nil {
+			t.Errorf("it is taken for %+v", doc)
+		}
+		w.wait(2 * time.Minute)
+		if m := w.manifests()["ship-1"]; m.Entry("mine") != nil || m.Entry("web").Count != 3 || m.Generation <= good.Generation {
 			t.Errorf("the manifest is %s", state.Encode(m))
 		}
 		w.wantSigned()

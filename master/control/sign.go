@@ -21,6 +21,7 @@ func putDoc[T any](ctx context.Context, c *Controller, f *folder[T], name string
 		}
 		return Doc[T]{}, err
 	}
+	f.seals.wrote(name, data)
 	now := Doc[T]{Value: doc, ETag: etag}
 	now.seal = c.seal(ctx, f.seals, name)
 	f.apply(name, now)
@@ -94,6 +95,7 @@ func (c *Controller) putSigned(ctx context.Context, name string, body io.Reader,
 		}
 		return "", err
 	}
+	c.manifests.seals.wrote(name, data)
 	c.seal(ctx, c.manifests.seals, name)
 	return etag, nil
 }

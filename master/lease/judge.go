@@ -7,8 +7,8 @@ import (
 	"stathub/state"
 )
 
-// maxTerm is the highest term that there is. Nobody gets there who did not type it; a higher one is none.
-const maxTerm = 1<<53 - 1
+// maxTerm is the highest term that there is; a higher one is none.
+const maxTerm = state.MaxSequence
 
 // quiet is how long the leader may leave the lease as it is before people are told.
 const quiet = 4 * time.Second
