@@ -15,6 +15,7 @@ type ExportOptions struct {
 	From   state.Store       // the bucket, or a master's gateway to it; stays the caller's
 	To     string            // the folder, which must be there
 	Nodes  []string          // Choose
+	Files  []string          // folders of this machine from which file: artifacts may be taken; none: such are code Denied
 	Signer *signature.Signer // nil: manifests that are not as they are in the bucket have no signature
 	Tell   Told
 }
@@ -40,7 +41,7 @@ func Export(ctx context.Context, o ExportOptions) (Exported, error) {
 	}
 	defer to.Close()
 	e := &exporter{ExportOptions: o, folder: dir, to: to, sums: map[string]string{}, found: &artifacts{
-		from: newOpener(o.From), to: to, folder: dir, tell: o.Tell, placed: map[string]string{}, sums: map[string]string{},
+		from: newOpener(o.From, o.Files), to: to, folder: dir, tell: o.Tell, placed: map[string]string{}, sums: map[string]string{},
 	}}
 	defer e.found.from.close()
 	manifests, err := e.manifests(ctx)

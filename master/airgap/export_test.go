@@ -17,7 +17,8 @@ func TestExport(t *testing.T) {
 	w := newWorld(t)
 	w.signer = w.key("plain.key")
 	w.put("artifacts/tools/with space.sh", "echo hello")
-	local := filepath.Join(t.TempDir(), "local.txt")
+	w.allowed = []string{t.TempDir()}
+	local := filepath.Join(w.allowed[0], "local.txt")
 	if err := os.WriteFile(local, []byte("local"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -238,6 +239,37 @@ func TestSign(t *testing.T) {
 	w.put("manifests/b.json", `{"apps": []}`)
 	if n, err := Sign(t.Context(), o); n != 0 || state.CodeOf(err) != state.Denied {
 		t.Errorf("a manifest of no node: %d, %v", n, err)
+	}
+}
+
+// Whoever can write a manifest must not carry off what only the operator can read.
+func TestExportTakesNoFileThatIsNotAllowed(t *testing.T) {
+	w := newWorld(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("of the operator's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	allowed := t.TempDir()
+	link := filepath.Join(allowed, "link")
+	if err := os.Symlink(secret, link); err != nil {
+		t.Skip(err)
+	}
+	for _, folders := range [][]string{nil, {allowed}, {filepath.Dir(secret) + "-beside", filepath.Join(secret, "below")}} {
+		w.allowed = folders
+		for _, path := range []string{secret, link, allowed + "/../" + filepath.Base(filepath.Dir(secret)) + "/secret"} {
+			w.manifest("ship-1", 1, "file://"+filepath.ToSlash(path))
+			if _, err := w.tryExport("ship-1"); err == nil {
+				t.Errorf("%s is exported, with %v allowed", path, folders)
+			}
+			if all := w.contents(); len(all) > 0 {
+				t.Fatalf("the folder has %v", all)
+			}
+		}
+	}
+	w.allowed = []string{filepath.Dir(secret)}
+	w.manifest("ship-1", 1, "file://"+filepath.ToSlash(secret))
+	if done := w.export("ship-1"); done.Artifacts != 1 {
+		t.Errorf("it did %+v", done)
 	}
 }
 

@@ -3,6 +3,7 @@ package airgap
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"stathub/state"
 )
@@ -124,7 +125,7 @@ func (i *importer) report(ctx context.Context, key string) error {
 	defer cancel()
 	taken := false
 	_, _, err = state.Update(ctx, i.To, key, func(old []byte) ([]byte, error) {
-		taken = newer(key, report, old)
+		taken = newer(key, report, old, time.Now())
 		if !taken {
 			return nil, state.ErrNoChange
 		}
@@ -142,13 +143,21 @@ func (i *importer) report(ctx context.Context, key string) error {
 	return nil
 }
 
-// newer reports whether a report says something later than the one that is there. One that cannot be read says nothing.
-func newer(key string, report *state.Report, old []byte) bool {
+// ahead is how far the clock of a node may go before this one's.
+const ahead = 24 * time.Hour
+
+// newer reports whether a report says something later than the one that is there. One that cannot be read says nothing,
+// nor does one that is from the future: it would keep out all others until then.
+func newer(key string, report *state.Report, old []byte, now time.Time) bool {
 	if old == nil {
 		return true
 	}
 	known, err := state.Decode[state.Report](key, old)
-	return err != nil || report.UpdatedAt.After(known.UpdatedAt)
+	if err != nil || report.UpdatedAt.After(known.UpdatedAt) {
+		return true
+	}
+	latest := now.Add(ahead)
+	return known.UpdatedAt.After(latest) && !report.UpdatedAt.After(latest)
 }
 
 // barred says why a node's report is not taken from a folder: the master hears of it by itself. err is the bucket's.

@@ -58,6 +58,8 @@ func TestImportKeepsTheNewest(t *testing.T) {
 		{"none there", "", "2026-01-02T00:00:00Z", true},
 		{"older there", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", true},
 		{"as old there", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", false},
+		{"from the future there", "2999-01-02T00:00:00Z", "2020-01-02T00:00:00Z", true},
+		{"both from the future", "2999-01-02T00:00:00Z", "2998-01-02T00:00:00Z", false},
 		{"newer there", "2026-01-02T00:00:00.001Z", "2026-01-02T00:00:00Z", false},
 		{"no time carried", "2026-01-02T00:00:00Z", "0001-01-01T00:00:00Z", false},
 	} {

@@ -7,9 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -90,11 +88,12 @@ const (
 // opener opens artifacts at their sources.
 type opener struct {
 	bucket state.Store
+	files  []string // folders that file: may name
 	client *http.Client
 }
 
-func newOpener(bucket state.Store) *opener {
-	return &opener{bucket, &http.Client{Transport: &http.Transport{
+func newOpener(bucket state.Store, files []string) *opener {
+	return &opener{bucket, files, &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSHandshakeTimeout:   dialTimeout,
@@ -130,7 +129,7 @@ func (o *opener) openBare(ctx context.Context, src source) (io.ReadCloser, error
 		}
 		return &withStore{opened, store}, nil
 	case "file":
-		return openFile(src.url)
+		return openFile(src.url, o.files)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, src.uri, nil)
 	if err != nil {
@@ -164,20 +163,4 @@ type withStore struct {
 func (w *withStore) Close() error {
 	defer w.store.Close()
 	return w.ReadCloser.Close()
-}
-
-// openFile opens a file of this machine. Where nodes have a file at a path of their own, this one stands for it.
-func openFile(u *url.URL) (io.ReadCloser, error) {
-	name := filepath.FromSlash(u.Path)
-	if drive := strings.TrimPrefix(name, string(filepath.Separator)); filepath.VolumeName(drive) != "" {
-		name = drive
-	}
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		err = state.Errorf(state.Invalid, "", "%s is not a file", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return os.Open(name)
 }

@@ -20,11 +20,12 @@ import (
 
 // world is a bucket, a folder, and a server of artifacts.
 type world struct {
-	t      *testing.T
-	bucket *memstore.Store
-	folder string
-	server *httptest.Server
-	signer *signature.Signer
+	t       *testing.T
+	bucket  *memstore.Store
+	folder  string
+	server  *httptest.Server
+	signer  *signature.Signer
+	allowed []string // folders for file:
 
 	mu    sync.Mutex
 	files map[string]string // of the server, by path
@@ -89,7 +90,7 @@ func (w *world) tryExport(nodes string) (Exported, error) {
 		return Exported{}, err
 	}
 	w.told = nil
-	return Export(w.t.Context(), ExportOptions{From: w.bucket, To: w.folder, Nodes: ids, Signer: w.signer, Tell: w.tell})
+	return Export(w.t.Context(), ExportOptions{From: w.bucket, To: w.folder, Nodes: ids, Files: w.allowed, Signer: w.signer, Tell: w.tell})
 }
 
 func (w *world) export(nodes string) Exported {

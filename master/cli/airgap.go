@@ -22,6 +22,7 @@ The same export twice changes nothing. Other files of the folder stay, such as t
 		o.stateOption(set)
 		set.String(&o.to, "to", "", "the folder, which must be there: /media/stick")
 		o.nodesOption(set)
+		set.Strings(&o.files, "files", nil, "folders of this machine from which file: artifacts are taken; by default there are none")
 		o.signOption(set, "file of the secret key (minisign -G) that signs the manifests; its password is in "+passwordEnv)
 	},
 	run: runExport,
@@ -47,7 +48,7 @@ func runExport(ctx context.Context, o *options, out *printer) error {
 	if err != nil {
 		return err
 	}
-	done, err := airgap.Export(ctx, airgap.ExportOptions{From: bucket, To: o.to, Nodes: nodes, Signer: signer, Tell: out.line})
+	done, err := airgap.Export(ctx, airgap.ExportOptions{From: bucket, To: o.to, Nodes: nodes, Files: o.files, Signer: signer, Tell: out.line})
 	if err != nil {
 		return err
 	}

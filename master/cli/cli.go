@@ -38,6 +38,7 @@ type options struct {
 	stateURL string
 	to, from string
 	nodes    string
+	files    []string
 	signKey  string
 	password string
 }
