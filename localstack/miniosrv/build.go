@@ -69,16 +69,19 @@ func build(ctx context.Context, pin, path string) error {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, filepath.Base(path))
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", pin, "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
-	// Flags of the build around us (-race, -mod=…, a workspace) are not meant for it.
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
+	mod, err := withFlush(ctx, pin, dir)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", pin, "-modfile", mod, "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Env = goEnv()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
 	}
 	return os.Rename(out, path)
 }
 
-// cachePath names the program after the exact pins that it is built from.
+// cachePath names the program after exactly what it is built from.
 func cachePath(cache, pin string) (string, error) {
 	h := sha256.New()
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -88,6 +91,7 @@ func cachePath(cache, pin string) (string, error) {
 		}
 		fmt.Fprintf(h, "%s %d\n%s", name, len(text), text)
 	}
+	h.Write([]byte(flushSource))
 	return filepath.Join(cache, "stathub", "minio-"+hex.EncodeToString(h.Sum(nil)[:8])+exeSuffix), nil
 }
 
