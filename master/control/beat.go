@@ -73,7 +73,9 @@ func (c *Controller) signs() map[string]state.ETag {
 	listed := c.attached()
 	all := make(map[string]state.ETag, len(listed)+len(c.nodes.docs))
 	for id, etag := range listed {
-		all[id] = c.pulses.mark(id, etag)
+		if c.introduced(id) {
+			all[id] = c.pulses.mark(id, etag)
+		}
 	}
 	for id := range c.nodes.docs {
 		if mark := c.pulses.mark(id, listed[id]); mark != "" && !c.detached(id) {
@@ -81,6 +83,14 @@ func (c *Controller) signs() map[string]state.ETag {
 		}
 	}
 	return all
+}
+
+// introduced reports whether there is more of a node than its heartbeat. Anybody can leave one in any name: such names are
+// in no list, and must not count among those that fell silent together. The caller holds mu.
+func (c *Controller) introduced(id string) bool {
+	_, recorded := c.nodes.docs[id]
+	_, reported := c.reports.docs[id]
+	return recorded || reported || c.liveness.Knows(id)
 }
 
 func (c *Controller) newDetector() *liveness.Detector {

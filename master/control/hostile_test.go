@@ -33,3 +33,25 @@ func TestReportOfATermThatNoMasterCanReach(t *testing.T) {
 		})
 	}
 }
+
+// A heartbeat is all that there is of a name that somebody made up: thousands of them that fall silent are no outage.
+func TestHeartbeatsOfNobody(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		agents := w.agents(3)
+		w.deploy("web", 3)
+		w.wait(10 * time.Second)
+		for i := range 200 {
+			w.put(fmt.Sprintf("heartbeats/nobody-%d", i), "x")
+		}
+		w.wait(2 * time.Minute)
+		if why := w.c.Frozen(); why != "" {
+			t.Errorf("the schedule is frozen: %s", why)
+		}
+		agents[0].stop()
+		w.wait(2 * time.Minute)
+		w.wantPlaced("web", 3)
+		if n := w.placed("web")[agents[0].id]; n != 0 {
+			t.Errorf("%d instances stay on a node that is down", n)
+		}
+	})
+}

@@ -51,7 +51,7 @@ func (c *Controller) strangers() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for id := range c.reports.docs {
-		if _, heard := c.beats[id]; !heard && !c.liveness.Alive(id) {
+		if _, heard := c.beats[id]; !c.detached(id) && !c.liveness.Alive(id) && !(heard && c.liveness.Knows(id)) {
 			return true
 		}
 	}

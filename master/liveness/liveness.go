@@ -144,6 +144,9 @@ func (d *Detector) judge() {
 // Forget drops a node at once.
 func (d *Detector) Forget(id string) { delete(d.nodes, id) }
 
+// Knows reports whether the node was ever observed, and not dropped since.
+func (d *Detector) Knows(id string) bool { return d.nodes[id] != nil }
+
 // Alive reports whether the node counts as up.
 func (d *Detector) Alive(id string) bool {
 	n := d.nodes[id]
