@@ -17,6 +17,9 @@ import (
 	"stathub/state"
 )
 
+// nodeSilence is after what silence a node is down in these tests.
+const nodeSilence = 4 * time.Second
+
 // stack is the real programs over MinIO: two masters, two agents, with a proxy between each of them and the bucket.
 type stack struct {
 	*testing.T
@@ -55,11 +58,14 @@ func startStack(t *testing.T, b bucket) *stack {
 		return api.URL()
 	}
 	for i := range 2 {
-		s.masters = append(s.masters, start("./master/stathub-master", fmt.Sprint("--master.name=m", i), "--node.timeout=2s"))
+		s.masters = append(s.masters, start("./master/stathub-master", fmt.Sprint("--master.name=m", i), "--node.timeout="+nodeSilence.String()))
 	}
 	for i := range 2 {
-		s.agents = append(s.agents, start("./agent/stathub-agent", fmt.Sprint("--node.id=n", i), "--stop.on.exit=true", "--heartbeat=500ms",
-			"--cgroups=false", "--master.address="+strings.Join(s.masters, ",")))
+		args := []string{fmt.Sprint("--node.id=n", i), "--stop.on.exit=true", "--heartbeat=500ms", "--cgroups=false"}
+		if i == 0 { // the other one has the bucket alone: where that is away it is silent
+			args = append(args, "--master.address="+strings.Join(s.masters, ","))
+		}
+		s.agents = append(s.agents, start("./agent/stathub-agent", args...))
 	}
 	return s
 }
@@ -95,7 +101,7 @@ func (s *stack) pids() (map[string]int, error) {
 func (s *stack) running(n int) map[string]int {
 	s.Helper()
 	var now map[string]int
-	harness.Within(s, time.Minute, func() (err error) {
+	s.wait(fmt.Sprint(n, " processes run"), func() (err error) {
 		if now, err = s.pids(); err == nil && len(now) != n {
 			err = fmt.Errorf("%d processes run, not %d: %v", len(now), n, now)
 		}
@@ -104,27 +110,40 @@ func (s *stack) running(n int) map[string]int {
 	return now
 }
 
-// keep fails the test unless all these processes run for so long; meanwhile is asked again and again.
-func (s *stack) keep(pids map[string]int, d time.Duration, meanwhile func()) {
+// same fails the test unless all these processes run.
+func (s *stack) same(pids map[string]int) {
 	s.Helper()
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		now, err := s.pids()
-		if err != nil {
-			s.Fatal(err)
-		}
-		for instance, pid := range pids {
-			if now[instance] != pid {
-				s.Fatalf("%s was process %d and is %d", instance, pid, now[instance])
-			}
-		}
-		meanwhile()
+	now, err := s.pids()
+	if err != nil {
+		s.Fatal(err)
 	}
+	for instance, pid := range pids {
+		if now[instance] != pid {
+			s.Fatalf("%s was process %d and is %d", instance, pid, now[instance])
+		}
+	}
+}
+
+// keep looks for so long whether all these processes run.
+func (s *stack) keep(pids map[string]int, d time.Duration) {
+	s.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		s.same(pids)
+	}
+}
+
+// wait polls until done gives nil, and says how long that took.
+func (s *stack) wait(what string, done func() error) {
+	s.Helper()
+	began := time.Now()
+	harness.Within(s, stuck, done)
+	s.Logf("%s: %s", what, time.Since(began).Round(10*time.Millisecond))
 }
 
 // edit repeats a request of the first master until it is carried out.
 func (s *stack) edit(method, path, body string) {
 	s.Helper()
-	harness.Within(s, time.Minute, func() error {
+	s.wait(method+" "+path, func() error {
 		_, err := harness.Call(s.Context(), method, s.masters[0]+path, []byte(body), nil)
 		return err
 	})
@@ -134,60 +153,100 @@ func (s *stack) edit(method, path, body string) {
 // no node for dead, and are over when they are over.
 func TestDisastersOfPrograms(t *testing.T) {
 	t.Parallel()
-	blackout := 5 * time.Second // more than twice the silence after which a node is down
+	blackout := nodeSilence + 2*time.Second
 	if os.Getenv(long) != "" {
 		blackout = 30 * time.Second
 	}
 	s := startStack(t, startMinIO(t))
 	s.edit("PUT", "/v1/app/web", `{"name": "web", "toProcess": "sleep 1000", "start": true}`)
 	s.edit("POST", "/v1/app/web/_scale", "6")
-	before := s.running(6)
-
-	refusals := 0
+	now := s.running(6)
 	for _, f := range []faults.Fault{faults.Blackhole, faults.Refused} {
 		s.inflict(f)
-		s.keep(before, blackout, func() {
-			for _, master := range s.masters {
-				harness.Must(t, "GET", master+"/v1/app/web", nil, nil)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-			defer cancel()
-			switch status, err := harness.Call(ctx, "POST", s.masters[0]+"/v1/app/web/_scale", []byte("7"), nil); {
-			case status == http.StatusServiceUnavailable:
-				refusals++
-			case err == nil:
-				t.Errorf("an edit during %s was acknowledged", f)
-			}
-		})
+		s.refused(now, blackout, f)
 		s.inflict("")
-		s.edit("POST", "/v1/app/web/_scale", "6")
-		s.keep(before, 4*time.Second, func() {})
+		now = s.grow(now)
 	}
-	if refusals == 0 {
-		t.Error("no edit was answered 503")
-	}
-	s.edit("POST", "/v1/app/web/_scale", "8")
-	grown := s.running(8)
-	s.keep(before, 0, func() {})
 
 	saved := s.empty()
-	s.keep(grown, 10*time.Second, func() {})
+	s.wait("the bucket was emptied", func() error { return s.lost("web", saved) })
+	s.keep(now, 2*time.Second)
 	for _, key := range []string{"apps/web.json", "choreos/web.json"} {
 		if _, err := state.Write(t.Context(), s.truth, key, saved[key], state.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.keep(grown, 4*time.Second, func() {})
-	s.edit("POST", "/v1/app/web/_scale", "9")
-	s.running(9)
-	s.keep(grown, time.Second, func() {})
-	for i := range s.agents {
-		var n state.Node
-		harness.Must(t, "GET", fmt.Sprint(s.masters[0], "/v1/node/n", i), nil, &n)
-		if n.State != state.NodeUp {
-			t.Errorf("node %s is %s", n.ID, n.State)
+	now = s.grow(now)
+	s.keep(now, 2*time.Second)
+	s.wait("all nodes are up", s.up)
+}
+
+// refused keeps a fault up for so long, and where the bucket refuses connections until an edit was answered 503; an answer
+// that does not come takes the masters longer to be sure of. Meanwhile everything can be read, and nothing edited.
+func (s *stack) refused(now map[string]int, d time.Duration, f faults.Fault) {
+	s.Helper()
+	next := fmt.Sprint(len(now) + 1)
+	refusals := 0
+	end := time.Now().Add(d)
+	s.wait(f.Text(), func() error {
+		s.same(now)
+		for _, master := range s.masters {
+			harness.Must(s, "GET", master+"/v1/app/web", nil, nil)
+		}
+		ctx, cancel := context.WithTimeout(s.Context(), time.Second)
+		defer cancel()
+		switch status, err := harness.Call(ctx, "POST", s.masters[0]+"/v1/app/web/_scale", []byte(next), nil); {
+		case status == http.StatusServiceUnavailable:
+			refusals++
+		case err == nil:
+			s.Fatalf("an edit during %s was acknowledged", f)
+		}
+		if left := time.Until(end); left > 0 || refusals == 0 && f == faults.Refused {
+			return fmt.Errorf("%s for %s more; %d edits were answered 503", f, left, refusals)
+		}
+		return nil
+	})
+}
+
+// grow adds one instance. The others stay what they are.
+func (s *stack) grow(now map[string]int) map[string]int {
+	s.Helper()
+	s.edit("POST", "/v1/app/web/_scale", fmt.Sprint(len(now)+1))
+	grown := s.running(len(now) + 1)
+	s.keep(now, time.Second)
+	return grown
+}
+
+// lost says what is missing until masters and agents know that the bucket was emptied: masters forgot the app, and each
+// agent wrote its report again.
+func (s *stack) lost(app string, saved map[string][]byte) error {
+	for _, master := range s.masters {
+		if status, err := harness.Call(s.Context(), "GET", master+"/v1/app/"+app, nil, nil); status != http.StatusNotFound {
+			return fmt.Errorf("%s answers %d for a lost app: %w", master, status, err)
 		}
 	}
+	for key := range saved {
+		if _, report := state.KindReport.Name(key); report {
+			if _, _, err := state.Read(s.Context(), s.truth, key, "", state.MaxDocument); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// up says which node is not.
+func (s *stack) up() error {
+	for i := range s.agents {
+		var n state.Node
+		if _, err := harness.Call(s.Context(), "GET", fmt.Sprint(s.masters[0], "/v1/node/n", i), nil, &n); err != nil {
+			return err
+		}
+		if n.State != state.NodeUp {
+			return fmt.Errorf("node %s is %s", n.ID, n.State)
+		}
+	}
+	return nil
 }
 
 // empty deletes everything in the bucket, and gives what was there.

@@ -105,7 +105,7 @@ func reap(ctx context.Context, t *testing.T, masters []mortal, calm, away time.D
 			return true
 		}
 	}
-	for wait(calm) {
+	for next := calm / 4; wait(next); next = calm {
 		m := masters[random.IntN(len(masters))]
 		end := m.kill
 		if random.IntN(4) == 0 {

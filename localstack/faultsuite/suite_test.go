@@ -105,7 +105,8 @@ func (s *suite) found() {
 	}
 }
 
-// How long masters live, and are away, on average. The lease of one that was killed has to run out first.
+// How long masters live, and are away, on average; the first one dies four times as soon. The lease of one that was
+// killed has to run out first.
 const (
 	lifetime = 8 * time.Second
 	absence  = time.Second
@@ -162,7 +163,11 @@ func (kept) Close() error { return nil }
 func (s *suite) write(ctx context.Context, masters []string, buckets []state.Store) {
 	transport := &http.Transport{MaxIdleConnsPerHost: writers}
 	defer transport.CloseIdleConnections()
-	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	var wg, watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx, cancel) })
+	defer watching.Wait()
+	defer cancel()
 	for i := range writers {
 		w := &writer{
 			name: fmt.Sprint("w", i), masters: masters, bucket: buckets[i%len(buckets)], registers: s.registers, solo: fmt.Sprint(soloPrefix, i),
@@ -178,7 +183,28 @@ func (s *suite) write(ctx context.Context, masters []string, buckets []state.Sto
 	sure, open, lost := s.journal.counts()
 	s.Logf("%d edits were acknowledged, %d got no answer, %d came after another writer", sure, open, lost)
 	if sure < s.edits {
-		s.Errorf("only %d of %d edits were acknowledged in time", sure, s.edits)
+		s.Errorf("only %d of %d edits were acknowledged", sure, s.edits)
+	}
+}
+
+// watch calls cancel when no edit is acknowledged any more.
+func (s *suite) watch(ctx context.Context, cancel func()) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last, since := int64(0), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if n := s.journal.acknowledged.Load(); n != last {
+			last, since = n, time.Now()
+		} else if time.Since(since) > stuck {
+			s.Errorf("no edit was acknowledged for %s", stuck)
+			cancel()
+			return
+		}
 	}
 }
 
