@@ -19,16 +19,8 @@ func WaitOf(ctx context.Context) time.Duration {
 	return d
 }
 
-// CanWait reports whether a store heeds WithWait. A store that wraps another one tells of it by a method Unwrap.
+// CanWait reports whether a store, or one that it wraps, heeds WithWait.
 func CanWait(s Store) bool {
-	for {
-		if w, ok := s.(interface{ CanWait() bool }); ok {
-			return w.CanWait()
-		}
-		u, ok := s.(interface{ Unwrap() Store })
-		if !ok {
-			return false
-		}
-		s = u.Unwrap()
-	}
+	w, ok := As[interface{ CanWait() bool }](s)
+	return ok && w.CanWait()
 }

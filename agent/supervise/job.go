@@ -73,7 +73,7 @@ func (s *Supervisor) begin(i *instance, a converge.Action) {
 }
 
 // noteBegun has it on disk that a process is about to be made for a run, before it is: an agent that finds no process then
-// takes the run for one that has ended, and does not begin it again. ok is false when the try was called off.
+// takes the run for one that has ended, and does not begin it again. It is false when the try was called off.
 func (s *Supervisor) noteBegun(ctx context.Context, t try) bool {
 	noted := make(chan (<-chan struct{}), 1)
 	s.post(func() {
@@ -213,8 +213,8 @@ func (s *Supervisor) nextRun(i *instance, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// recall takes what the disk of an agent no longer tells of scheduled jobs from the report in the bucket. ok is false when
-// that has to be tried again.
+// recall takes what the disk of an agent no longer tells from the report in the bucket: the runs of scheduled jobs, and which
+// manifest was followed. ok is false when that has to be tried again.
 func (s *Supervisor) recall(ctx context.Context) (followed mark, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
 	defer cancel()

@@ -65,32 +65,11 @@ func soon(d time.Duration, jitter float64) time.Duration {
 	return time.Duration(float64(d) * (0.5 + 0.5*jitter))
 }
 
-// A store may tell more of itself; see Options.Store.
-type (
-	hinting interface{ Hinting() bool }
-	costly  interface{ Costly() bool }
-)
+// hinted reports whether the store tells of every change now; see Options.Store.
+func (s *Supervisor) hinted() bool { return state.Hinting(s.opts.Store) }
 
-func (s *Supervisor) hinted() bool {
-	h, ok := part[hinting](s.opts.Store)
-	return ok && h.Hinting()
-}
-
+// costly reports whether each request is paid for; see Options.Store.
 func (s *Supervisor) costly() bool {
-	c, ok := part[costly](s.opts.Store)
+	c, ok := state.As[interface{ Costly() bool }](s.opts.Store)
 	return ok && c.Costly()
-}
-
-// part gives the outermost of the stores that wrap each other that has the methods of T.
-func part[T any](s state.Store) (found T, ok bool) {
-	for {
-		if found, ok = s.(T); ok {
-			return found, true
-		}
-		u, wraps := s.(interface{ Unwrap() state.Store })
-		if !wraps {
-			return found, false
-		}
-		s = u.Unwrap()
-	}
 }

@@ -249,8 +249,8 @@ func (p *reporter) look(ctx context.Context) {
 	}
 }
 
-// read learns the revision in the bucket if it is not the known one, else NotModified, and the members that a newer agent put there. One that cannot be read as a
-// report is the agent's own to replace.
+// read learns the revision in the bucket, code NotModified if it is the known one, and the members that a newer agent put
+// there. One that cannot be read as a report is the agent's own to replace.
 func (p *reporter) read(ctx context.Context, known state.ETag) error {
 	data, entry, err := state.Read(ctx, p.s.opts.Store, p.key, known, state.MaxDocument)
 	if code := state.CodeOf(err); err != nil && code != state.NotFound && code != state.TooLarge {

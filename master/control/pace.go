@@ -66,22 +66,10 @@ type revisions interface {
 // readListed reads a document of which a listing told a revision, "" for none. Where the store has the bytes of that
 // revision at hand it need not be asked.
 func readListed(ctx context.Context, s state.Store, key string, listed state.ETag) ([]byte, state.Entry, error) {
-	if data, ok := atHand(s, key, listed); ok && listed != "" {
-		return data, state.Entry{Key: key, ETag: listed, Size: int64(len(data))}, nil
+	if r, ok := state.As[revisions](s); ok && listed != "" {
+		if data, ok := r.Revision(key, listed); ok {
+			return data, state.Entry{Key: key, ETag: listed, Size: int64(len(data))}, nil
+		}
 	}
 	return state.Read(ctx, s, key, "", state.MaxDocument)
-}
-
-// atHand gives the bytes of a revision if the store need not fetch them.
-func atHand(s state.Store, key string, etag state.ETag) ([]byte, bool) {
-	for {
-		if r, ok := s.(revisions); ok {
-			return r.Revision(key, etag)
-		}
-		u, ok := s.(interface{ Unwrap() state.Store })
-		if !ok {
-			return nil, false
-		}
-		s = u.Unwrap()
-	}
 }

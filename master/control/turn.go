@@ -30,6 +30,20 @@ func looksAtEdits(turn int, quiet time.Duration, told bool) bool {
 	return turn%quietTurns == 0
 }
 
+// vanishing reports whether the last listing of a folder lacked documents: the next one tells whether they are gone. The
+// caller holds mu.
+func (c *Controller) vanishing(kind state.Kind) bool {
+	switch kind {
+	case state.KindApp:
+		return len(c.apps.gone) > 0
+	case state.KindChoreo:
+		return len(c.choreos.gone) > 0
+	case state.KindNode:
+		return len(c.nodes.gone) > 0
+	}
+	return false
+}
+
 // lookAround marks the folders whose turn it is, for the round that follows.
 func (c *Controller) lookAround(turn int, now time.Time) {
 	told := state.Hinting(c.store)
@@ -37,8 +51,8 @@ func (c *Controller) lookAround(turn int, now time.Time) {
 	defer c.mu.Unlock()
 	all := looksAtEdits(turn, now.Sub(c.editedAt), told)
 	for _, kind := range kinds {
-		trouble := c.outages[kind] != nil || c.missing[kind.Prefix()] != "" // then it is time to know
-		if all || trouble || !slices.Contains(edited[:], kind) {
+		unsure := c.outages[kind] != nil || c.missing[kind.Prefix()] != "" || c.vanishing(kind)
+		if all || unsure || !slices.Contains(edited[:], kind) {
 			c.due[kind] = true
 		}
 	}

@@ -176,6 +176,25 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// What failed once is no note any more when the next look succeeds, though it finds nothing new.
+func TestTroubleIsOver(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a, b := w.join("a"), w.join("b")
+		w.wait(time.Minute)
+		a.kill() // the lease stays as it is for a while
+		b.link.set(func(string) error { return errors.New("out of reach") })
+		w.wait(2 * time.Second)
+		if note := b.Status().Note; !strings.Contains(note, "out of reach") {
+			t.Errorf("it says %q", note)
+		}
+		b.link.set(nil)
+		w.wait(3 * time.Second)
+		if note := b.Status().Note; strings.Contains(note, "out of reach") {
+			t.Errorf("it still says %q", note)
+		}
+	})
+}
+
 func TestWhatPeopleDoToTheLease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b := w.join("a"), w.join("b")

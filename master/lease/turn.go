@@ -40,7 +40,9 @@ func (e *Elector) look(ctx context.Context) error {
 	data, entry, err := state.Read(ctx, e.opts.Store, Key, e.sight.etag, state.MaxDocument)
 	switch code := state.CodeOf(err); {
 	case code == state.NotModified:
-		e.sure = true
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.sure, e.trouble = true, nil
 		return nil
 	case code == state.NotFound:
 		entry.ETag, err = "", nil

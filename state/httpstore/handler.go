@@ -15,8 +15,8 @@ type Options struct {
 	// MaxBody bounds a PUT, in bytes; 0: state.MaxDocument.
 	MaxBody int64
 
-	// Allow is asked before anything is done: the one place that decides who may do what, such as AllowNode. key is a key that state.CheckKey accepts or, for the last two, any prefix. Nil allows everything.
-	// An error is answered as it is.
+	// Allow is asked before anything is done: the one place that decides who may do what, such as AllowNode. key is one that
+	// state.CheckKey accepts or, for OpList and OpWatch, any prefix. An error is answered as it is. Nil allows everything.
 	Allow func(r *http.Request, op, key string) error
 
 	// MaxHeld bounds the answers that are held back, and the watches, at one moment; 0: 25,000. Past it a GET is answered

@@ -38,6 +38,7 @@ type Hub struct {
 	widened chan struct{}      // a watch came that the connection does not cover
 	closed  bool
 	loops   sync.WaitGroup
+	alone   sync.Mutex // held by the loop: one that ends has nothing to say about the next one's connection
 }
 
 type watch struct {
@@ -71,7 +72,11 @@ func (h *Hub) Watch(ctx context.Context, prefix string) <-chan struct{} {
 	case h.stop == nil:
 		var loop context.Context
 		loop, h.stop = context.WithCancel(context.WithoutCancel(ctx))
-		h.loops.Go(func() { h.run(loop) })
+		h.loops.Go(func() {
+			h.alone.Lock()
+			defer h.alone.Unlock()
+			h.run(loop)
+		})
 	case !fits:
 		h.live.Store(false)
 		wake(h.widened)
