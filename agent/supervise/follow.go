@@ -36,6 +36,8 @@ func (p *poller) take(ctx context.Context, data []byte, etag state.ETag, began t
 		if sig, o, err = p.verified(ctx, data, etag); o != renewed {
 			return o
 		}
+	} else {
+		p.bad = doubt{} // it was about another revision
 	}
 	p.seen, p.changed = etag, time.Now()
 	var m *state.Manifest

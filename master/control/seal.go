@@ -176,6 +176,7 @@ func (s *seals) remove(ctx context.Context, store state.Store, name string) {
 	old := s.beside[name]
 	delete(s.known, name)
 	delete(s.mend, name)
+	delete(s.doubts, name)
 	delete(s.places, name)
 	s.mu.Unlock()
 	if old != "" {

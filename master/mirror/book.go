@@ -143,7 +143,7 @@ func (b *book) wanted(key string, now time.Time) bool {
 	return ok && age(at, now) <= b.kept
 }
 
-// keep takes over the bytes of a revision, if it is the one that is known. The caller lets go of them.
+// keep keeps the bytes of a revision, if it is the one that is known.
 func (b *book) keep(e state.Entry, data []byte, now time.Time) {
 	if d := b.docs[e.Key]; d != nil && d.known && d.etag == e.ETag && d.data == nil && b.wanted(e.Key, now) {
 		d.entry, d.data = e, bytes.Clone(data)

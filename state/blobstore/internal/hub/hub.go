@@ -38,7 +38,7 @@ type Hub struct {
 	widened chan struct{}      // a watch came that the connection does not cover
 	closed  bool
 	loops   sync.WaitGroup
-	alone   sync.Mutex // held by the loop: one that ends has nothing to say about the next one's connection
+	turn    chan struct{} // holds one while a loop runs: one that ends has nothing to say about the next one's connection
 }
 
 type watch struct {
@@ -49,7 +49,7 @@ type watch struct {
 
 // New makes a Hub. Nothing is listened to yet.
 func New(listen Listen) *Hub {
-	return &Hub{listen: listen, watches: map[*watch]struct{}{}, widened: make(chan struct{}, 1)}
+	return &Hub{listen: listen, watches: map[*watch]struct{}{}, widened: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
 // Live reports whether a connection tells of every change now.
@@ -73,8 +73,8 @@ func (h *Hub) Watch(ctx context.Context, prefix string) <-chan struct{} {
 		var loop context.Context
 		loop, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 		h.loops.Go(func() {
-			h.alone.Lock()
-			defer h.alone.Unlock()
+			h.turn <- struct{}{}
+			defer func() { <-h.turn }()
 			h.run(loop)
 		})
 	case !fits:

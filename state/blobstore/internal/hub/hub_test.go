@@ -17,6 +17,7 @@ type server struct {
 	answer      error         // of each connection that ends by itself; nil: it holds
 	after       time.Duration // how long connections hold when answer is set
 	refuses     bool          // connections never come about
+	lingers     time.Duration // how long a connection that is given up takes to end
 	prefix      string        // of the last connection
 	changed     func(string)
 }
@@ -30,6 +31,7 @@ func (s *server) listen(ctx context.Context, prefix string, connected func(), ch
 	connected()
 	if s.answer == nil {
 		<-ctx.Done()
+		time.Sleep(s.lingers)
 		return ctx.Err()
 	}
 	select {
@@ -132,6 +134,31 @@ func TestConnectsAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A watch that begins while the connection of the one before still ends is told of everything.
+func TestWatchAfterTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := server{lingers: 5 * time.Second}
+		h := hub.New(s.listen)
+		defer h.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		h.Watch(ctx, "manifests/n1.json")
+		settle()
+		cancel()
+		synctest.Wait()
+		h.Watch(t.Context(), "manifests/n1.json")
+		two := h.Watch(t.Context(), "reports/")
+		time.Sleep(s.lingers)
+		settle()
+		if !h.Live() || s.prefix != "" {
+			t.Errorf("live: %v, listening to %q", h.Live(), s.prefix)
+		}
+		hinted(two) // of the connection
+		if s.changed("reports/n1.json"); !hinted(two) {
+			t.Error("no hint")
+		}
+	})
 }
 
 func TestCloseEndsWatches(t *testing.T) {
