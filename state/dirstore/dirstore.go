@@ -68,6 +68,7 @@ type Store struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	works  sync.WaitGroup // watchers
+	places chan struct{}  // one value for each that has hints of the operating system
 	swept  sweeps
 	fault  func(op string) error // tests of this package make labelled operations fail; nil otherwise
 }
@@ -80,7 +81,7 @@ func Open(dir string) (*Store, error) {
 		return nil, state.Errorf(state.Invalid, "", "state directory %q: want an absolute path", dir)
 	}
 	dir = filepath.Clean(dir)
-	s := &Store{dir: dir, hashes: newHashes(time.Now), mutex: make(chan struct{}, 1)}
+	s := &Store{dir: dir, hashes: newHashes(time.Now), mutex: make(chan struct{}, 1), places: make(chan struct{}, maxNotified)}
 	if err := os.MkdirAll(dir, 0o700); err != nil { // documents may hold passwords in envs
 		return nil, s.failure("", "create the state directory", err)
 	}

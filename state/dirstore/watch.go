@@ -9,24 +9,45 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
+// maxNotified bounds the watches of a store that have hints. Linux gives a user 128 inotify instances, for all programs
+// together; and clients of a gateway ask for as many watches as they like.
+const maxNotified = 32
+
 // Watch is state.Store's. Hints come from the operating system and only for changes made on this machine; where it
-// cannot give any (limits of inotify, network file systems) none come, and the channel just closes in the end.
+// cannot give any (limits of inotify, network file systems), and past maxNotified watches at one time, none come, and the
+// channel just closes in the end.
 func (s *Store) Watch(ctx context.Context, prefix string) <-chan struct{} {
 	hints := make(chan struct{}, 1)
 	w := &watch{prefix: prefix, hints: hints}
 	dir, err := filepath.EvalSymlinks(s.dir) // walking does not follow a link
-	if err == nil {
+	if err == nil && s.notified(w) {
 		w.dir = dir
-		w.notify, err = fsnotify.NewWatcher()
-	}
-	if err == nil {
 		w.cover(dir) // before Watch returns: what changes from now on is seen
 	}
 	s.works.Go(func() {
 		defer close(hints)
+		if w.notify != nil {
+			defer func() { <-s.places }()
+		}
 		w.run(ctx, s.ctx)
 	})
 	return hints
+}
+
+// notified gets a watch the hints of the operating system, if there are any left.
+func (s *Store) notified(w *watch) bool {
+	select {
+	case s.places <- struct{}{}:
+	default:
+		return false
+	}
+	notify, err := fsnotify.NewWatcher()
+	if err != nil {
+		<-s.places
+		return false
+	}
+	w.notify = notify
+	return true
 }
 
 // watch follows the folders that a prefix reaches: those on the way to it, so that it may come into being, and all below.
