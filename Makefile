@@ -54,11 +54,11 @@ soak:
 	@exec bin/soak $(ARGS)
 
 # So many edits by eight writers, through two masters that are killed and over ways that fail, before a bucket in memory and
-# before MinIO: a few minutes. FAULTS=OfPrograms is the former alone.
+# before MinIO, and blackouts of 30 s: a few minutes. FAULTS=EditsOfPrograms is the first alone.
 FAULT_EDITS ?= 10000
-FAULTS ?= OfPrograms|AtMinIO
+FAULTS ?= EditsOfPrograms|EditsAtMinIO|DisastersOfPrograms
 faults:
-	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 60m -v -run '^TestEdits($(FAULTS))$$' ./localstack/faultsuite
+	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 60m -v -run '^Test($(FAULTS))$$' ./localstack/faultsuite
 
 clean:
 	rm -rf bin

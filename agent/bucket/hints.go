@@ -25,7 +25,7 @@ type hinter struct {
 	alive   atomic.Bool // a master answered the last time
 }
 
-// run sends a hint at each change of the document at key, and when masters begin or cease to tell, until ctx ends.
+// run sends a hint at each change of the document at key, its end too, and when masters begin or cease to tell, until ctx ends.
 func (h *hinter) run(ctx context.Context, key string, out chan<- struct{}) {
 	defer h.alive.Store(false)
 	var known state.ETag
@@ -35,7 +35,7 @@ func (h *hinter) run(ctx context.Context, key string, out chan<- struct{}) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := max(0, hintFloor-time.Since(began))
+		wait, gone := max(0, hintFloor-time.Since(began)), false
 		switch code := state.CodeOf(err); {
 		case err == nil:
 			known = etag
@@ -44,6 +44,7 @@ func (h *hinter) run(ctx context.Context, key string, out chan<- struct{}) {
 				wait = scatter(hintPoll, h.jitter)
 			}
 		case code == state.NotFound:
+			gone = known != ""
 			known, wait = "", scatter(hintPoll, h.jitter)
 		default:
 			h.silent(ctx, out)
@@ -52,7 +53,7 @@ func (h *hinter) run(ctx context.Context, key string, out chan<- struct{}) {
 			continue
 		}
 		retry = hintRetry
-		if began := h.alive.CompareAndSwap(false, true); began || err == nil {
+		if began := h.alive.CompareAndSwap(false, true); began || err == nil || gone {
 			hint(out)
 		}
 		pause(ctx, wait)

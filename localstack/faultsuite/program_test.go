@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// long is how many edits `make faults` asks for, at MinIO too; 0: the short form, as in CI.
+// long is how many edits `make faults` asks for, at MinIO too; unset: the short form of all tests.
 const long = "STATHUB_FAULT_EDITS"
 
 func editsOr(t *testing.T, short int) int {
