@@ -158,19 +158,10 @@ func (b *Bucket) Hinting() bool { return b.hints.alive.Load() }
 // CanWait tells state.CanWait whether a Get may wait for a change.
 func (b *Bucket) CanWait() bool { return state.CanWait(b.truth) }
 
-// isOut is true for what the agent writes of its own node.
-func (b *Bucket) isOut(key string) bool {
-	if key == state.KindReport.Key(b.node) || key == state.KindHeartbeat.Key(b.node) {
-		return true
-	}
-	_, writer, ok := state.ParseEventKey(key)
-	return ok && writer == b.node || strings.HasPrefix(key, state.KindCrash.Prefix()+b.node+"/")
-}
-
 // writes gives the store that a document is written to.
 func (b *Bucket) writes(key string) (state.Store, error) {
 	switch {
-	case !b.isOut(key):
+	case !state.IsOwn(b.node, key):
 		return b.truth, nil
 	case b.out == nil:
 		return nil, state.Errorf(state.Denied, key, "this agent writes nothing (--report.url=none)")

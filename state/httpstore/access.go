@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stathub/state"
+	"stathub/state/signature"
 )
 
 // NodeHeader names the node whose agent asks. There is no sign-in yet that would prove it.
@@ -39,13 +40,13 @@ func allowed(node, op, key string) bool {
 	readable := isManifest(node, key) || strings.HasPrefix(key, state.KindArtifact.Prefix())
 	switch op {
 	case OpGet:
-		return readable || isOwn(node, key)
+		return readable || state.IsOwn(node, key)
 	case OpPut, OpDelete:
-		return isOwn(node, key)
+		return state.IsOwn(node, key)
 	case OpList:
 		return strings.HasPrefix(key, state.KindArtifact.Prefix()) || inOwnFolder(node, key)
 	case OpWatch:
-		return readable || isOwn(node, key) || inOwnFolder(node, key)
+		return readable || state.IsOwn(node, key) || inOwnFolder(node, key)
 	default:
 		return false
 	}
@@ -54,16 +55,7 @@ func allowed(node, op, key string) bool {
 // isManifest is true for the node's manifest, and for the detached signature beside it.
 func isManifest(node, key string) bool {
 	manifest := state.KindManifest.Key(node)
-	return key == manifest || key == manifest+".minisig"
-}
-
-// isOwn is true for what the node's agent alone writes.
-func isOwn(node, key string) bool {
-	if key == state.KindReport.Key(node) || key == state.KindHeartbeat.Key(node) {
-		return true
-	}
-	_, writer, ok := state.ParseEventKey(key)
-	return ok && writer == node || strings.HasPrefix(key, state.KindCrash.Prefix()+node+"/")
+	return key == manifest || key == signature.Key(manifest)
 }
 
 // inOwnFolder is true for a prefix that leads into a folder of the node's own, its slash included: "crashes/n1" would
