@@ -103,6 +103,18 @@ func CodeOf(err error) Code {
 	return Internal // an error without a code is none the less an error
 }
 
+// Trouble is what err says as far as it lasts, to tell whether a failure is the one before still. All of an outage (code
+// Unavailable) is one trouble: its errors differ in keys and times.
+func Trouble(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case CodeOf(err) == Unavailable:
+		return string(Unavailable)
+	}
+	return err.Error()
+}
+
 // Unreadable says of a stored document that it cannot be worked with, what is wrong with it, and how to mend it: code
 // Nonsense, whatever the code of err.
 func Unreadable(key, advice string, err error) error {

@@ -1,8 +1,12 @@
 package supervise
 
-import "log/slog"
+import (
+	"log/slog"
 
-// once logs each distinct failure of a thing once, until the thing works again. One goroutine uses it.
+	"stathub/state"
+)
+
+// once logs each distinct trouble (state.Trouble) of a thing once, until the thing works again. One goroutine uses it.
 type once struct {
 	log  *slog.Logger
 	last map[string]string
@@ -22,10 +26,11 @@ func (o *once) note(thing string, err error) bool {
 	if o.last == nil {
 		o.last = map[string]string{}
 	}
-	if o.last[thing] == err.Error() {
+	trouble := state.Trouble(err)
+	if o.last[thing] == trouble {
 		return false
 	}
-	o.last[thing] = err.Error()
+	o.last[thing] = trouble
 	return true
 }
 

@@ -56,7 +56,7 @@ func (c *Controller) attend() {
 		c.plan.Rollouts, c.heard, c.balance = nil, time.Time{}, balance{perMinute: c.opts.RebalanceMoves}
 		c.dirty = true
 		if _, single := c.opts.Leader.(alone); !single {
-			c.event(MasterLeads, state.Event{Message: fmt.Sprintf("master %s leads, in term %d", c.opts.Name, term)})
+			c.event(MasterLeads, state.Event{Message: fmt.Sprintf("%s leads, in term %d", c.opts.Name, term)})
 		}
 	case !leads:
 		if o.term != 0 {
@@ -66,7 +66,7 @@ func (c *Controller) attend() {
 		}
 		if holder != "" && holder != c.opts.Name && holder != o.told {
 			o.told = holder
-			c.event(MasterFollows, state.Event{Message: fmt.Sprintf("master %s follows master %s, which leads", c.opts.Name, holder)})
+			c.event(MasterFollows, state.Event{Message: fmt.Sprintf("%s follows %s, which leads", c.opts.Name, holder)})
 		}
 	}
 }

@@ -79,10 +79,16 @@ func (c *Controller) looked(kind state.Kind, err error) {
 	}
 	c.mu.Unlock()
 	subject := "look " + string(kind)
-	if err != nil {
-		c.said.warn(subject, "cannot read the bucket; going on with what was read before", "prefix", kind.Prefix(), "error", err)
-	} else if c.said.clear(subject) {
-		c.log.Info("the bucket can be read again", "prefix", kind.Prefix())
+	switch {
+	case state.CodeOf(err) == state.Unavailable: // the bucket as a whole, whichever folder is asked
+		c.said.warn("look", "cannot read the bucket; going on with what was read before", "error", err)
+	case err != nil:
+		c.said.warn(subject, "cannot read a folder of the bucket; going on with what was read before", "prefix", kind.Prefix(), "error", err)
+	case c.said.clear(subject):
+		c.log.Info("a folder of the bucket can be read again", "prefix", kind.Prefix())
+	}
+	if err == nil && c.Outage() == "" && c.said.clear("look") {
+		c.log.Info("the bucket can be read again")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"sync"
+
+	"stathub/state"
 )
 
 // said logs what lasts once, not at every look.
@@ -15,7 +17,7 @@ type said struct {
 	now map[string]string // by subject: what was said of it last
 }
 
-// warn logs a warning unless the last one on this subject said the same.
+// warn logs a warning unless the last one on this subject said the same (of errors: was of the same state.Trouble).
 func (s *said) warn(subject, message string, attrs ...any) {
 	if s.differs(subject, message, attrs...) {
 		s.log.Warn(message, attrs...)
@@ -24,7 +26,13 @@ func (s *said) warn(subject, message string, attrs ...any) {
 
 // differs begins or goes on with a subject without logging, and reports whether this was not what was said of it last.
 func (s *said) differs(subject, message string, attrs ...any) bool {
-	text := message + fmt.Sprintln(attrs...)
+	text := message
+	for _, attr := range attrs {
+		if err, ok := attr.(error); ok {
+			attr = state.Trouble(err)
+		}
+		text += fmt.Sprintln(attr)
+	}
 	s.mu.Lock()
 	old := s.now[subject]
 	s.now[subject] = text

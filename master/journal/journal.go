@@ -149,7 +149,7 @@ func (j *Journal) note(now time.Time, err error) {
 	}
 	j.mu.Unlock()
 	switch {
-	case err != nil && (old == nil || old.Error() != err.Error()):
+	case err != nil && state.Trouble(old) != state.Trouble(err):
 		j.opts.Log.Warn("cannot read events; searching those that were read before", "error", err)
 	case err == nil && old != nil:
 		j.opts.Log.Info("events can be read again")

@@ -83,8 +83,8 @@ func (l *Log) keepSent(ctx context.Context) {
 		case err == nil && failing != "":
 			failing = ""
 			l.opts.Log.Info("events are sent again")
-		case err != nil && failing != err.Error():
-			failing = err.Error()
+		case err != nil && failing != state.Trouble(err):
+			failing = state.Trouble(err)
 			level := slog.LevelWarn
 			if state.CodeOf(err) == state.Denied { // a bucket that may not be written is told of by who opened it
 				level = slog.LevelInfo
