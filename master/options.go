@@ -66,8 +66,8 @@ func table(o *Options) *option.Set {
 	s.Duration(&o.NodeTimeout, "node.timeout", 35*time.Second, "silence after which a node counts as down")
 	s.Int(&o.Freeze.Percent, "freeze.percent", liveness.FreezePercent,
 		"when more than this share of the nodes that were up falls silent together, nothing is moved off them until they are heard again; 100: never")
-	s.Int(&o.RebalanceMoves, "rebalance.moves", 0, "instances a minute that are moved for balance alone, when nodes have joined; 0: none")
 	s.Int(&o.Freeze.Nodes, "freeze.nodes", liveness.FreezeNodes, "and when they are at least so many")
+	s.Int(&o.RebalanceMoves, "rebalance.moves", 0, "instances a minute that are moved for balance alone, when nodes have joined; 0: none")
 	s.Duration(&o.Poll, "poll", 0, "how often the bucket is looked at; 0s: 2s on a directory, 5s on a bucket")
 	s.Int(&o.EventDays, "events.keep.days", retention.EventDays, "days after which events are removed from the bucket; 0: never")
 	s.Int(&o.CrashDays, "crashes.keep.days", retention.CrashDays, "days after which the last output of crashed instances is removed from the bucket; 0: never")
