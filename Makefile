@@ -43,7 +43,7 @@ bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./localstack/bench ./master/index
 	$(GO) test -run '^$$' -bench . -benchtime 3x -cpu 1 -timeout 20m ./scheduler
 
-# A minute of each fuzz target, six at a time; FUZZTIME=10m for more.
+# A minute of each fuzz target, nine at a time; FUZZTIME=10m for more.
 FUZZTIME ?= 1m
 fuzz:
 	.ci/fuzz $(FUZZTIME)

@@ -15,6 +15,7 @@ import (
 
 // What must not run twice stops when its agent loses the master, and comes back with it; what does not mind runs on.
 func TestE2EDisconnect(t *testing.T) {
+	t.Parallel()
 	master := harness.Start(t, nil, harness.Build(t, "./master/stathub-master"), "--server.port=0", "--store.directory="+t.TempDir())
 	base := master.URL(t)
 	ready(t, base)

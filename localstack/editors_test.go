@@ -95,6 +95,7 @@ func slowly(path, text string, pause func()) error {
 // However an editor saves a document, with time enough in between for everybody to look: nothing is stopped or restarted,
 // nothing is taken for gone, nobody writes over it, and what was saved holds.
 func TestE2EEditors(t *testing.T) {
+	t.Parallel()
 	b := &bucket{t: t, dir: t.TempDir()}
 	b.base = startMaster(t, "--state.url=file://"+b.dir, "--poll=200ms")
 	b.agent("n1")

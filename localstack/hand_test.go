@@ -153,6 +153,7 @@ func (b *bucket) agent(node string) *harness.Program {
 // Each row of the README's table "Edit by hand": what the API can do is done by writing files, the API shows it, and the
 // agents do it.
 func TestE2EEditByHand(t *testing.T) {
+	t.Parallel()
 	b := &bucket{t: t, dir: t.TempDir()}
 	b.base = startMaster(t, "--state.url=file://"+b.dir, "--poll=500ms", "--node.timeout=15s")
 	b.agent("n1")

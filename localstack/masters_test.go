@@ -106,11 +106,14 @@ func send(t *testing.T, c *contender, s syscall.Signal) {
 }
 
 func TestE2ETwoMasters(t *testing.T) {
+	t.Parallel()
 	t.Run("directory", func(t *testing.T) {
+		t.Parallel()
 		dir := t.TempDir()
 		twoMasters(t, nil, (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String())
 	})
 	t.Run("MinIO", func(t *testing.T) {
+		t.Parallel()
 		if testing.Short() {
 			t.Skip("-short: no MinIO")
 		}

@@ -67,6 +67,7 @@ func (r *rolled) until(what string, done func(*state.Rollout) bool) {
 }
 
 func TestE2ERollout(t *testing.T) {
+	t.Parallel()
 	master := startMaster(t)
 	for _, node := range []string{"n1", "n2"} {
 		startAgent(t, "--master.address="+master, "--store.directory="+t.TempDir(), "--node.id="+node)
