@@ -36,24 +36,28 @@ func runExport(ctx context.Context, o *options, out *printer) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := o.bucket(ctx)
-	if err != nil {
-		return err
-	}
-	defer bucket.Close()
 	if err := o.apart(); err != nil {
 		return err
 	}
-	nodes, err := airgap.Choose(ctx, bucket, o.nodes)
-	if err != nil {
-		return err
-	}
-	done, err := airgap.Export(ctx, airgap.ExportOptions{From: bucket, To: o.to, Nodes: nodes, Files: o.files, Signer: signer, Tell: out.line})
-	if err != nil {
-		return err
-	}
-	out.line("exported %d manifests and %d artifacts to %s: %d files were written", done.Manifests, done.Artifacts, o.to, done.Written)
-	return nil
+	return o.withNodes(ctx, func(bucket state.Store, nodes []string) error {
+		done, err := airgap.Export(ctx, airgap.ExportOptions{From: bucket, To: o.to, Nodes: nodes, Files: o.files, Signer: signer, Tell: out.line})
+		if err != nil {
+			return err
+		}
+		out.line("exported %d manifests and %d artifacts to %s: %d files were written", done.Manifests, done.Artifacts, o.to, done.Written)
+		return nil
+	})
+}
+
+// withNodes is withBucket for a command that is about the manifests of chosen nodes.
+func (o *options) withNodes(ctx context.Context, do func(bucket state.Store, nodes []string) error) error {
+	return o.withBucket(ctx, func(bucket state.Store) error {
+		nodes, err := airgap.Choose(ctx, bucket, o.nodes)
+		if err != nil {
+			return err
+		}
+		return do(bucket, nodes)
+	})
 }
 
 // apart refuses to export into the bucket itself: its manifests would be changed.
@@ -87,18 +91,15 @@ func runImport(ctx context.Context, o *options, out *printer) error {
 	if err := needed("from", o.from, "/media/stick"); err != nil {
 		return err
 	}
-	bucket, err := o.bucket(ctx)
-	if err != nil {
-		return err
-	}
-	defer bucket.Close()
-	done, err := airgap.Import(ctx, airgap.ImportOptions{From: o.from, To: bucket, Tell: out.line})
-	if err != nil {
-		return err
-	}
-	out.line("imported %d reports, %d batches of events and %d crashes; %d known already, %d refused",
-		done.Reports, done.Events, done.Crashes, done.Known, done.Refused)
-	return nil
+	return o.withBucket(ctx, func(bucket state.Store) error {
+		done, err := airgap.Import(ctx, airgap.ImportOptions{From: o.from, To: bucket, Tell: out.line})
+		if err != nil {
+			return err
+		}
+		out.line("imported %d reports, %d batches of events and %d crashes; %d known already, %d refused",
+			done.Reports, done.Events, done.Crashes, done.Known, done.Refused)
+		return nil
+	})
 }
 
 var signCommand = command{
@@ -122,21 +123,14 @@ func runSign(ctx context.Context, o *options, out *printer) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := o.bucket(ctx)
-	if err != nil {
-		return err
-	}
-	defer bucket.Close()
-	nodes, err := airgap.Choose(ctx, bucket, o.nodes)
-	if err != nil {
-		return err
-	}
-	signed, err := airgap.Sign(ctx, airgap.SignOptions{Bucket: bucket, Nodes: nodes, Signer: signer, Tell: out.line})
-	if err != nil {
-		return err
-	}
-	out.line("signed %d of %d manifests with the key %s", signed, len(nodes), signer.ID())
-	return nil
+	return o.withNodes(ctx, func(bucket state.Store, nodes []string) error {
+		signed, err := airgap.Sign(ctx, airgap.SignOptions{Bucket: bucket, Nodes: nodes, Signer: signer, Tell: out.line})
+		if err != nil {
+			return err
+		}
+		out.line("signed %d of %d manifests with the key %s", signed, len(nodes), signer.ID())
+		return nil
+	})
 }
 
 var keygenCommand = command{

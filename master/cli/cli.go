@@ -15,6 +15,7 @@ import (
 
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
+	"stathub/state/circuit"
 	_ "stathub/state/dirstore"  // file://
 	_ "stathub/state/httpstore" // http://, a master's gateway
 	"stathub/state/option"
@@ -123,16 +124,17 @@ func needed(name, value, example string) error {
 	return nil
 }
 
-// bucket opens the bucket, or the gateway of a master.
-func (o *options) bucket(ctx context.Context) (state.Store, error) {
+// withBucket opens the bucket, or the gateway of a master, for as long as do takes. Each of its requests has a deadline.
+func (o *options) withBucket(ctx context.Context, do func(bucket state.Store) error) (err error) {
 	if err := needed("state.url", o.stateURL, "http://127.0.0.1:51026"); err != nil {
-		return nil, err
+		return err
 	}
 	store, err := state.Open(ctx, o.stateURL)
 	if err != nil {
-		return nil, state.Errorf(state.CodeOf(err), "--state.url", "%w", err)
+		return state.Errorf(state.CodeOf(err), "--state.url", "%w", err)
 	}
-	return store, nil
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return do(circuit.New(store, circuit.Options{}))
 }
 
 func (o *options) stateOption(set *option.Set) {
