@@ -14,7 +14,7 @@ import (
 	"stathub/agent/supervise"
 	"stathub/state"
 	"stathub/state/guard"
-	"stathub/web"
+	web "stathub/web/agentpage"
 	"stathub/web/rest"
 )
 

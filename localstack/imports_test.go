@@ -37,6 +37,8 @@ var rules = []rule{
 	{from: "stathub/agent/proc", banned: "stathub", only: []string{"stathub/state", "stathub/agent/proc"}, reason: "what differs by system knows nothing of the agent"},
 	{from: "stathub/agent/host", banned: "stathub", only: []string{"stathub/state", "stathub/agent/host"}, reason: "what differs by system knows nothing of the agent"},
 	{from: "stathub/web", banned: "stathub", only: []string{"stathub/state", "stathub/web"}, reason: "pages show documents; they do not fetch them"},
+	{from: "stathub/master", except: []string{"stathub/master/console"}, banned: "stathub/web", only: []string{"stathub/web/rest", "stathub/web/live"}, reason: "pages are the console's"},
+	{from: "stathub/web/live", banned: "stathub", only: []string{"stathub/state", "stathub/web/live", "stathub/web/rest"}, reason: "it tells that something changed, not what"},
 	{from: "stathub", except: []string{"stathub/state/blobstore"}, banned: "gocloud.dev", reason: "state/blobstore is the only importer of gocloud.dev"},
 	{from: "stathub", except: []string{"stathub/master/index"}, banned: "github.com/blevesearch/bleve", reason: "master/index is the only importer of bleve"},
 	{from: "stathub", except: []string{"stathub/state/signature"}, banned: "aead.dev/minisign", reason: "state/signature is the only importer of minisign"},

@@ -10,7 +10,6 @@ import (
 	"stathub/master/control"
 	"stathub/master/lease"
 	"stathub/state"
-	"stathub/web"
 )
 
 // maxHost bounds the host's part of a master's name: a name has 63 characters, and "-65535" is one part of it.
@@ -107,9 +106,4 @@ func awaitEnd(ctx context.Context, who control.Leader) {
 		case <-changed:
 		}
 	}
-}
-
-// leadership shows who leads on the page.
-func leadership(s lease.Status) web.Leadership {
-	return web.Leadership{Name: s.Name, Leads: s.Leads, Leader: s.Leader.Holder, Term: s.Leader.Term, Address: s.Leader.Address, Note: s.Note}
 }

@@ -68,7 +68,7 @@ func TestMasterAPI(t *testing.T) {
 	if page := b.do("GET", "/", "").body; !strings.Contains(page, `follows <a href="`+a.url+`"`) {
 		t.Errorf("the follower's page does not say who leads: %s", page)
 	}
-	if page := a.do("GET", "/", "").body; !strings.Contains(page, "leads, term 1") {
+	if page := a.do("GET", "/", "").body; !strings.Contains(page, "term 1") {
 		t.Errorf("the leader's page does not say that it leads: %s", page)
 	}
 	if err := a.stop(); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stathub/master/console"
 	"stathub/master/control"
 	"stathub/master/httpapi"
 	"stathub/master/journal"
@@ -31,7 +32,7 @@ import (
 	_ "stathub/state/memstore" // mem://
 	"stathub/state/metric"
 	"stathub/state/retention"
-	"stathub/web"
+	"stathub/web/live"
 	"stathub/web/rest"
 )
 
@@ -89,6 +90,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var hub live.Hub
 	var plans metric.Histogram
 	var mind *control.Controller
 	elector := lease.New(lease.Options{
@@ -100,9 +102,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		Name: o.name(listener.Addr()), Leader: elector,
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
-		Signer: signer, Trust: trust, Planned: plans.Observe,
+		Signer: signer, Trust: trust, Planned: planned(&hub, plans.Observe), Changed: documentChanged(&hub),
 	})
-	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log})
+	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log, Changed: func() { hub.Changed(live.Events) }})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
@@ -115,7 +117,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		},
 		Metrics: told.write, Store: stores.States,
 		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored, mind),
-		Page: web.MasterPage(func() web.Cluster { return cluster(mind, elector.Status(), bucketName(o.StateURL), &stores) }),
+		Page: console.Handler(o.pages(mind, events, elector, &stores, &hub, ctx.Done())),
 	})
 	clean := leading(elector, func(ctx context.Context) {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays, RejectedDays: o.RejectedDays})

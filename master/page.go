@@ -2,42 +2,47 @@ package master
 
 import (
 	"net/url"
-	"strings"
+	"time"
 
+	"stathub/master/console"
 	"stathub/master/control"
+	"stathub/master/journal"
 	"stathub/master/lease"
 	"stathub/state"
 	"stathub/state/guard"
-	"stathub/web"
+	"stathub/web/live"
 )
 
-// cluster is what the console's first page shows at this moment.
-func cluster(mind *control.Controller, who lease.Status, bucket string, stores *guard.Stores) web.Cluster {
-	c := web.Cluster{Bucket: bucket, Master: leadership(who), Stores: stores.States(), Problem: mind.Outage(), Frozen: mind.Frozen(), Nodes: mind.Nodes(), Procs: mind.Procs("", "")}
-	for _, bad := range mind.Unreadable() {
-		c.Problems = append(c.Problems, bad.Message)
+// pages makes the console. Its streams end when stop is closed.
+func (o *Options) pages(mind *control.Controller, events *journal.Journal, who *lease.Elector, stores *guard.Stores, hub *live.Hub, stop <-chan struct{}) console.Options {
+	return console.Options{
+		Control: mind, Journal: events, Leader: who.Status, Bucket: bucketName(o.StateURL), Store: stores.States, Live: hub, Stop: stop,
 	}
-	c.Problems = append(c.Problems, mind.Refused()...)
-	for _, p := range mind.Pins() {
-		c.Pins = append(c.Pins, web.Pin{Node: p.Node, App: p.App, Count: p.Count, Owner: p.Owner})
-	}
-	statuses := mind.Statuses()
-	for _, name := range mind.AppNames() {
-		s := statuses[name]
-		app := web.App{Name: name, State: string(s.State), Wanted: s.Wanted, Running: s.Running}
-		for _, r := range s.Reasons {
-			message := r.Message
-			if r.Code == state.CodeNotRunning || r.Code == state.CodeRunFailed {
-				message += " (" + strings.Join(r.Names, ", ") + ")"
-			}
-			app.Reasons = append(app.Reasons, message)
+}
+
+// documentChanged tells pages of a document that changed.
+func documentChanged(hub *live.Hub) func(kind state.Kind, name string, apps []string) {
+	return func(kind state.Kind, name string, apps []string) {
+		topics := []string{live.Nodes, live.Node(name)}
+		if kind == state.KindApp || kind == state.KindChoreo {
+			topics = []string{live.Apps, live.App(name)}
 		}
-		if r := s.Rollout; r != nil && r.State != state.RolloutDone {
-			app.Rollout = r
+		for _, app := range apps {
+			topics = append(topics, live.App(app))
 		}
-		c.Apps = append(c.Apps, app)
+		if len(apps) > 0 {
+			topics = append(topics, live.Apps)
+		}
+		hub.Changed(topics...)
 	}
-	return c
+}
+
+// planned tells pages and the histogram of a plan.
+func planned(hub *live.Hub, observe func(time.Duration)) func(time.Duration) {
+	return func(took time.Duration) {
+		observe(took)
+		hub.Changed(live.Plan)
+	}
 }
 
 // bucketName is the bucket's URL without what may be secret.

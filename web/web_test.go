@@ -1,101 +1,154 @@
 package web
 
 import (
-	"context"
 	"io/fs"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"stathub/state"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-func view() Cluster {
-	return Cluster{
-		Problems: []string{"manifests/n1.json: line 3 <column> 4"}, Pins: []Pin{{"n1", "mine", 2, "ann"}, {Node: "n2"}},
-		Bucket: "file:///b", Problem: "<script>gone", Frozen: "4 of 4 <nodes>",
-		Apps: []App{{Name: "web", State: "degraded", Wanted: 3, Running: 1, Reasons: []string{"2 nodes lack <memory>"},
-			Rollout: &state.Rollout{State: state.RolloutStalled, Old: 2, New: 1, Reason: "waits for n1/web.0: <backoff>"}}},
-		Nodes: []state.Node{{ID: "n1", State: state.NodeUp, Tags: []string{"ssd"}, Facts: state.Facts{
-			AgentAddress: "javascript:alert(1)", OS: state.OS{Name: "linux", CPUs: 2}, Memory: state.Memory{Total: 8 << 30}}}},
-		Procs: []state.Proc{{PID: 7, App: "web", Node: "n1", State: state.Running, Ports: []int{8080}, RSS: 5 << 20, StartTime: time.Now().Add(-90 * time.Second)}},
-	}
-}
+var site = NewSite("master", []Section{{Name: "overview", Path: "/", Key: "o"}}, func() Bar { return Bar{} })
 
-func get(t *testing.T, path, accept string) string {
+func show(t *testing.T, p Page, path string, header http.Header) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest("GET", path, nil)
-	r.Header.Set("Accept-Language", accept)
+	r.Header = header
 	w := httptest.NewRecorder()
-	MasterPage(view).ServeHTTP(w, r)
-	if w.Code != 200 {
-		t.Fatalf("GET %s: %d %s", path, w.Code, w.Body)
-	}
-	return w.Body.String()
+	site.Show(w, r, p)
+	return w.Result()
 }
 
-func TestMasterPage(t *testing.T) {
-	body := get(t, "/", "")
-	for _, want := range []string{`lang="en"`, "1 / 3", "&lt;memory&gt;", "gets no further, new and healthy: 0 / 3: waits for n1/web.0: &lt;backoff&gt;", "&lt;script&gt;gone", "suspects itself", "line 3 &lt;column&gt; 4", "/v1/node/n1/manifest/mine/_release", "is paused", "4 of 4 &lt;nodes&gt;", "8.0 GiB", "5.0 MiB", `href="http://127.0.0.1:8080/"`, "1 min"} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the page lacks %q:\n%s", want, body)
-		}
-	}
-	for _, banned := range []string{"<script", `href="javascript:`, "style=", "onclick"} {
-		if strings.Contains(body, banned) {
-			t.Errorf("the page has %q", banned)
-		}
-	}
-	if !strings.Contains(get(t, "/assets/style.css", ""), ".table") {
-		t.Error("no style sheet")
-	}
-}
-
-func TestLanguage(t *testing.T) {
-	for _, tt := range []struct{ path, accept, want string }{
-		{"/", "zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"}, {"/", "zh", "zh-CN"}, {"/", "fr, zh-TW", "zh-CN"}, {"/", "en-GB,zh", "en"},
-		{"/", "fr", "en"}, {"/?lang=zh-CN", "en", "zh-CN"}, {"/?lang=en", "zh", "en"}, {"/?lang=xx", "", "en"},
+func TestLanguageAndTheme(t *testing.T) {
+	page := Page{Name: "error", View: "x"}
+	for _, tt := range []struct{ path, accept, cookie, want string }{
+		{"/", "zh-CN,zh;q=0.9,en;q=0.8", "", "zh-CN"}, {"/", "zh", "", "zh-CN"}, {"/", "fr, zh-TW", "", "zh-CN"}, {"/", "en-GB,zh", "", "en"},
+		{"/", "fr", "", "en"}, {"/?lang=zh-CN", "en", "", "zh-CN"}, {"/?lang=en", "zh", "lang=zh-CN", "en"}, {"/?lang=xx", "", "", "en"},
+		{"/", "en", "lang=zh-CN", "zh-CN"},
 	} {
-		if body := get(t, tt.path, tt.accept); !strings.Contains(body, `lang="`+tt.want+`"`) {
-			t.Errorf("GET %s with Accept-Language %q is not in %s", tt.path, tt.accept, tt.want)
+		h := http.Header{"Accept-Language": {tt.accept}}
+		if tt.cookie != "" {
+			h.Set("Cookie", tt.cookie)
+		}
+		if got := show(t, page, tt.path, h); got.Header.Get("Content-Language") != tt.want {
+			t.Errorf("GET %s with Accept-Language %q and cookie %q is in %s, want %s", tt.path, tt.accept, tt.cookie, got.Header.Get("Content-Language"), tt.want)
+		}
+	}
+	if got := show(t, page, "/?lang=zh-CN&theme=dark", nil).Cookies(); len(got) != 2 {
+		t.Errorf("what was chosen is not remembered: %v", got)
+	}
+	if got := show(t, page, "/?lang=%22;x", nil).Cookies(); len(got) != 0 {
+		t.Errorf("a language that does not exist is remembered: %v", got)
+	}
+}
+
+// A page may run and load nothing but what is under /assets/, and has no script or style of its own.
+func TestPagesAreStrict(t *testing.T) {
+	resp := show(t, Page{Name: "error", View: "<script>alert(1)</script>"}, "/", nil)
+	if csp := resp.Header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.Contains(csp, "default-src 'self'") {
+		t.Errorf("the policy is %q", csp)
+	}
+	names, _ := fs.Glob(files, "pages/*.html")
+	inline := regexp.MustCompile(`(?i)\s(style|on[a-z]+)=|<style|javascript:|https?://[^{]`)
+	for _, name := range names {
+		if found := inline.FindString(read(t, name)); found != "" {
+			t.Errorf("%s has %q", name, found)
 		}
 	}
 }
 
-// Every word of the templates is in every catalogue, and no catalogue has words that nothing uses.
+var (
+	inPages   = regexp.MustCompile(`\bt "([^"]+)"`)
+	families  = regexp.MustCompile(`\b(?:value|t \(print) "([^"]+?)\.?" `)
+	inScripts = regexp.MustCompile(`\bword\("([^"]+)"`)
+	inGo      = regexp.MustCompile(`Word: +"([^"]+)"`)
+)
+
+// Every word of the pages and scripts is in every catalogue, with the same arguments, and no catalogue has words that
+// nothing uses. A word that is put together from a value, {{value "state" .}}, belongs to a family, "state.…"; so does what
+// a template says it uses in a comment: {{/* words nav.* */}}.
 func TestCatalogues(t *testing.T) {
-	used := map[string]bool{}
-	call := regexp.MustCompile(`\(?t \$?\.?[lL]L? "([^"]+)"`)
-	names, _ := fs.Glob(files, "templates/*.html")
-	for _, name := range names {
-		text, _ := files.ReadFile(name)
-		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
+	used, family := map[string]bool{}, []string{}
+	pages, _ := fs.Glob(files, "pages/*.html")
+	scripts, _ := fs.Glob(files, "assets/*.js")
+	for _, name := range pages {
+		text := read(t, name)
+		for _, m := range inPages.FindAllStringSubmatch(text, -1) {
 			used[m[1]] = true
 		}
+		for _, m := range families.FindAllStringSubmatch(text, -1) {
+			family = append(family, m[1]+".")
+		}
+		for _, m := range regexp.MustCompile(`\{\{/\* words ([a-z.]+)\* \*/\}\}`).FindAllStringSubmatch(text, -1) {
+			family = append(family, m[1])
+		}
 	}
-	for _, m := range regexp.MustCompile(`t \.L "([^"]+)"`).FindAllStringSubmatch(mustRead(t, "templates/layout.html"), -1) {
-		used[m[1]] = true
-	}
-	if len(used) < 20 {
-		t.Fatalf("found only %d words in the templates", len(used))
+	for _, name := range scripts {
+		for _, m := range inScripts.FindAllStringSubmatch(read(t, name), -1) {
+			used["js."+m[1]] = true
+		}
 	}
 	for _, l := range languages {
 		for key := range used {
 			if l.words[key] == "" {
-				t.Errorf("%s has no text for %q", l.Tag, key)
+				t.Errorf("words/%s.json has no %q", l.Tag, key)
+			}
+		}
+		for key, text := range l.words {
+			other := languages[0].words[key]
+			if other == "" {
+				t.Errorf("words/en.json has no %q, words/%s.json does", key, l.Tag)
+			}
+			if verbs(other) != verbs(text) {
+				t.Errorf("%q takes %q in English and %q in %s", key, verbs(other), verbs(text), l.Tag)
 			}
 		}
 	}
 	for key := range languages[0].words {
-		if !used[key] {
-			t.Errorf("%q is in the catalogue but not in the templates", key)
+		known := slices.ContainsFunc(family, func(f string) bool { return strings.HasPrefix(key, f) }) || strings.HasPrefix(key, "alert.")
+		if base := strings.TrimSuffix(key, ".one"); !used[key] && !used[base] && !known {
+			t.Errorf("%q is in the catalogue, and nothing uses it", key)
+		}
+		if languages[1].words[key] == "" && !strings.HasSuffix(key, ".one") {
+			t.Errorf("words/zh-CN.json has no %q", key)
 		}
 	}
 }
 
-func mustRead(t *testing.T, name string) string {
+// verbs are the arguments of a text, in the order of their numbers.
+func verbs(text string) string {
+	found := regexp.MustCompile(`%(\[\d\])?[a-z]|\{\d\}`).FindAllString(text, -1)
+	slices.Sort(found)
+	return strings.Join(found, " ")
+}
+
+// The catalogues are sorted, and no key is there twice: edits of two people meet in the line that both mean.
+func TestCataloguesAreSorted(t *testing.T) {
+	for _, l := range languages {
+		dec := jsontext.NewDecoder(strings.NewReader(read(t, "words/"+l.Tag+".json")))
+		_, _ = dec.ReadToken()
+		for last := ""; dec.PeekKind() == '"'; {
+			key, err := dec.ReadToken()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if key.String() <= last {
+				t.Errorf("words/%s.json: %q comes after %q", l.Tag, key.String(), last)
+			}
+			last = key.String()
+			if err := dec.SkipValue(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
 	data, err := files.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -103,38 +156,28 @@ func mustRead(t *testing.T, name string) string {
 	return string(data)
 }
 
-func TestAgentPage(t *testing.T) {
-	serve := func(m Machine) string {
+func TestAssets(t *testing.T) {
+	get := func(path, encoding, etag string) *http.Response {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Accept-Encoding", encoding)
+		r.Header.Set("If-None-Match", etag)
 		w := httptest.NewRecorder()
-		AgentPage(func(context.Context) Machine { return m }).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		return w.Body.String()
-	}
-	m := Machine{Node: state.Node{ID: "n1"}, Standalone: true, Manifest: "/data/manifests/n1.json", Problems: []string{"line 1 column 2: bad"}}
-	if body := serve(m); !strings.Contains(body, "/data/manifests/n1.json") || !strings.Contains(body, "line 1 column 2") {
-		t.Errorf("a standalone agent without a manifest does not say how to write one, or hides its problems:\n%s", body)
-	}
-	m.Node.AgentAddress = "http://10.0.0.7:51025"
-	m.Procs = []state.Proc{{Instance: "n1/a.0", PID: 12, State: state.Backoff, Reason: "port 80 is in use", Ports: []int{80}}}
-	if body := serve(m); !strings.Contains(body, "port 80 is in use") || !strings.Contains(body, "http://10.0.0.7:80/") {
-		t.Errorf("the process is not shown well:\n%s", body)
-	}
-	m.Events = []Event{{Event: state.Event{At: time.Now().Add(-90 * time.Second), Kind: "instance.exit", Instance: "n1/a.0", Message: "exit code <1>"}, Bad: true}}
-	m.Crashes = []string{"a.0-20260102T030405Z.txt"}
-	for _, want := range []string{"instance.exit", "exit code &lt;1&gt;", "1 min", `href="/v1/crash/a.0-20260102T030405Z.txt"`} {
-		if body := serve(m); !strings.Contains(body, want) {
-			t.Errorf("the page lacks %q:\n%s", want, body)
+		if err := Asset(w, r); err != nil {
+			w.WriteHeader(404)
 		}
+		return w.Result()
 	}
-}
-
-// A port is linked to the machine that has it, however the agent's address is written.
-func TestLinks(t *testing.T) {
-	for address, want := range map[string]string{
-		"http://10.0.0.7:51025": "http://10.0.0.7:80/", "http://10.0.0.7": "http://10.0.0.7:80/", "https://n1.example/": "http://n1.example:80/",
-		"http://[fd00::1]:51025": "http://[fd00::1]:80/", "": "http://127.0.0.1:80/",
-	} {
-		if got := links(address, []int{80}); len(got) != 1 || got[0].URL != want || got[0].Port != 80 {
-			t.Errorf("%q: %+v, want %s", address, got, want)
-		}
+	path := assetPath("style.css")
+	if got := get(path, "gzip", ""); got.Header.Get("Content-Encoding") != "gzip" || !strings.Contains(got.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("%s: %v", path, got.Header)
+	}
+	if got := get("/assets/style.css", "", ""); got.Header.Get("Content-Encoding") != "" || got.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("without its sum: %v", got.Header)
+	}
+	if got := get(path, "", get(path, "", "").Header.Get("ETag")); got.StatusCode != 304 {
+		t.Errorf("the same again: %s", got.Status)
+	}
+	if got := get("/assets/../web.go", "", ""); got.StatusCode != 404 {
+		t.Errorf("a way out: %s", got.Status)
 	}
 }

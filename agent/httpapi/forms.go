@@ -11,7 +11,7 @@ import (
 
 	"stathub/agent/standalone"
 	"stathub/state"
-	"stathub/web"
+	web "stathub/web/agentpage"
 	"stathub/web/rest"
 )
 

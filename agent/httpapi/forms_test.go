@@ -13,7 +13,7 @@ import (
 	"stathub/agent/standalone"
 	"stathub/state"
 	"stathub/state/memstore"
-	"stathub/web"
+	web "stathub/web/agentpage"
 	"stathub/web/rest"
 )
 

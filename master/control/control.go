@@ -54,6 +54,10 @@ type Options struct {
 	Gate func(ctx context.Context) error
 
 	Planned func(took time.Duration) // is told of each plan; nil: nobody is
+
+	// Changed is told of each document whose picture changed, with the apps that it speaks of besides its own; nil: nobody
+	// is. It must not wait, nor call the Controller.
+	Changed func(kind state.Kind, name string, apps []string)
 }
 
 // NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.
@@ -163,6 +167,7 @@ func New(opts Options) *Controller {
 	c.manifests.seals = newSeals(opts.Signer, opts.Trust)
 	c.manifests.decode = decodeManifest
 	c.reports = newFolder[state.Report](state.KindReport, &c.mu)
+	c.tellChanges(opts.Changed)
 	return c
 }
 

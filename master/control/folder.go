@@ -33,6 +33,8 @@ type folder[T any] struct {
 	check  func(key string, doc *T) error
 	seals  *seals // nil: nothing is signed
 
+	changed func(name string, old, now *T) // is told of each change, under mu; nil for no document, or none that could be read
+
 	mu     *sync.RWMutex // the controller's: it guards what follows
 	docs   map[string]Doc[T]
 	gone   map[string]time.Time // documents that were there at the look before, and when they were first missing
@@ -47,13 +49,14 @@ func newFolder[T any, P interface {
 	state.Document
 }](kind state.Kind, mu *sync.RWMutex) *folder[T] {
 	return &folder[T]{
-		kind:   kind,
-		decode: state.Decode[T, P],
-		check:  func(key string, doc *T) error { return state.Check(key, P(doc)) },
-		mu:     mu,
-		docs:   map[string]Doc[T]{},
-		gone:   map[string]time.Time{},
-		edited: map[string]int{},
+		kind:    kind,
+		decode:  state.Decode[T, P],
+		check:   func(key string, doc *T) error { return state.Check(key, P(doc)) },
+		mu:      mu,
+		changed: func(string, *T, *T) {},
+		docs:    map[string]Doc[T]{},
+		gone:    map[string]time.Time{},
+		edited:  map[string]int{},
 	}
 }
 
@@ -71,6 +74,7 @@ func (f *folder[T]) apply(name string, doc Doc[T]) {
 	f.edits++
 	f.edited[name] = f.edits
 	delete(f.gone, name)
+	f.changed(name, f.docs[name].Value, doc.Value)
 	if doc.ETag == "" {
 		delete(f.docs, name)
 		return
@@ -180,6 +184,7 @@ func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whol
 			continue
 		} else if !fresh(name) && (old.ETag != doc.ETag || old.seal != doc.seal) {
 			f.docs[name] = doc
+			f.changed(name, old.Value, doc.Value)
 			changed = true
 		}
 	}
@@ -189,6 +194,7 @@ func (f *folder[T]) merge(before int, l listing, fetched map[string]Doc[T], whol
 		if there || l.blocked[name] != nil || fresh(name) {
 			delete(f.gone, name)
 		} else if f.vanished(name, now) {
+			f.changed(name, f.docs[name].Value, nil)
 			delete(f.docs, name)
 			delete(f.gone, name)
 			changed = true

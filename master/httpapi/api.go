@@ -24,7 +24,7 @@ type Options struct {
 	Journal *journal.Journal
 	Suggest map[string]*suggest.Box // by what is searched: "node", "event"
 	Master  func() Master           // who leads
-	Page    http.Handler            // the console: / and /assets/; nil: none
+	Page    http.Handler            // the console: whatever the API does not have; nil: none
 	Gateway http.Handler            // the bucket for agents, at /state/; nil: none
 	Log     *slog.Logger            // nil: none
 
@@ -61,8 +61,7 @@ func Handler(o Options) http.Handler {
 	}
 	mux := rest.NewRouter(routes)
 	if o.Page != nil {
-		mux.Method(http.MethodGet, "/", o.Page)
-		mux.Method(http.MethodGet, "/assets/*", o.Page)
+		mux.NotFound(o.Page.ServeHTTP)
 	}
 	if o.Gateway != nil {
 		mux.Handle("/state/*", o.Gateway)

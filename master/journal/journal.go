@@ -23,6 +23,8 @@ type Options struct {
 	Log   *slog.Logger  // nil: none
 	Poll  time.Duration // between two looks; 0: 10 s. More where there are many documents, less where the store hints
 	Max   int           // events that are kept at the most; 0: MaxEvents
+
+	Changed func() // called when there are new events; nil: nobody is told
 }
 
 // MaxEvents is how many events are kept, the newest ones, where nobody says otherwise. They are also bounded to maxBytes.

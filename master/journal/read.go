@@ -179,6 +179,9 @@ func (j *Journal) take(all []fetched) error {
 		}
 		return err
 	}
+	if len(puts) > 0 && j.opts.Changed != nil {
+		j.opts.Changed()
+	}
 	return j.drop(j.surplus())
 }
 

@@ -42,6 +42,9 @@ func codeOf(err error) state.Code {
 	return state.Internal
 }
 
+// StatusOf gives the HTTP status of an error.
+func StatusOf(err error) int { return codeOf(err).HTTPStatus() }
+
 // WriteError answers with err: problem JSON, its status from err's state code. NotModified is a 304 without a body, and
 // Unavailable carries Retry-After. Headers that tell of the document that was not sent are taken back.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {

@@ -1,4 +1,4 @@
-package web
+package agentpage
 
 import (
 	"net/http"
