@@ -5,10 +5,13 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"stathub/state"
@@ -21,8 +24,20 @@ type asset struct {
 	media, sum    string
 }
 
-// assets by their path: "/assets/style.css".
+// assets by their name below /assets/, such as "style.css".
 var assets = packAssets()
+
+// edition changes with any asset. It is a folder in their URLs, so that browsers may keep them for good, and scripts that
+// import each other by relative names are of one edition.
+var edition = editionOf(assets)
+
+func editionOf(all map[string]*asset) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		_, _ = io.WriteString(sum, name+" "+all[name].sum+"\n") // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
 
 func packAssets() map[string]*asset {
 	all := map[string]*asset{}
@@ -35,7 +50,7 @@ func packAssets() map[string]*asset {
 			return err
 		}
 		sum := sha256.Sum256(data)
-		all["/"+name] = &asset{plain: data, packed: pack(data), media: mediaType(name), sum: hex.EncodeToString(sum[:6])}
+		all[strings.TrimPrefix(name, "assets/")] = &asset{plain: data, packed: pack(data), media: mediaType(name), sum: hex.EncodeToString(sum[:6])}
 		return nil
 	})
 	if err != nil {
@@ -68,37 +83,40 @@ func mediaType(name string) string {
 	return "text/plain; charset=utf-8"
 }
 
-// assetPath gives the URL of a file of folder assets. It changes with its content, so that browsers may keep it for good.
+// assetPath gives the URL of a file of folder assets.
 func assetPath(name string) string {
-	a := assets["/assets/"+name]
-	if a == nil {
+	if assets[name] == nil {
 		panic("web: there is no asset " + name)
 	}
-	return "/assets/" + name + "?" + a.sum
+	return "/assets/" + edition + "/" + name
 }
 
 // Asset serves what is under /assets/.
 func Asset(w http.ResponseWriter, r *http.Request) error {
-	a := assets[r.URL.Path]
+	name, kept := strings.CutPrefix(r.URL.Path, "/assets/"+edition+"/")
+	if !kept {
+		name = strings.TrimPrefix(r.URL.Path, "/assets/")
+	}
+	a := assets[name]
 	if a == nil {
 		return state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path)
 	}
 	h, body := w.Header(), a.plain
 	h.Set("Content-Type", a.media)
 	h.Set("Vary", "Accept-Encoding")
-	h.Set("ETag", `"`+a.sum+`"`)
+	h.Set("ETag", state.ETag(a.sum).Header())
 	h.Set("Cache-Control", "no-cache")
-	if r.URL.RawQuery == a.sum {
+	if kept {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	if len(a.packed) < len(a.plain) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		body = a.packed
 	}
 	if rest.IfNoneMatch(r) == state.ETag(a.sum) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	_, _ = w.Write(body)
+	if len(a.packed) < len(a.plain) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = a.packed
+	}
+	_, _ = w.Write(body) // the browser is gone: nobody to tell
 	return nil
 }
