@@ -127,6 +127,7 @@ func functions(l *language) template.FuncMap {
 		"dict":         dict,
 		"join":         strings.Join,
 		"milliseconds": milliseconds,
+		"chartRanges":  ChartRanges,
 	}
 }
 
