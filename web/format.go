@@ -71,3 +71,11 @@ func links(agentAddress string, ports []int) []link {
 	}
 	return all
 }
+
+// stamp shows a time in UTC, to the second.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return "–"
+	}
+	return at.UTC().Format("2006-01-02 15:04:05")
+}

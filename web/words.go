@@ -126,6 +126,10 @@ func functions(l *language) template.FuncMap {
 		"asset":        assetPath,
 		"dict":         dict,
 		"join":         strings.Join,
+		"stamp":        stamp,
+		"nodeURL":      NodeURL,
+		"appURL":       AppURL,
+		"procURL":      ProcURL,
 		"milliseconds": milliseconds,
 		"chartRanges":  ChartRanges,
 	}
