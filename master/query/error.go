@@ -31,11 +31,16 @@ func (e *Error) Problem() state.Problem {
 	return state.Problem{Path: "query", Line: 1, Column: e.Column, Message: e.text()}
 }
 
-func (e *Error) text() string {
-	s := e.Message
-	if e.Expected != "" {
-		s += "; expected " + e.Expected
+// What says what is wrong and what could be there, without the place and the nearest query.
+func (e *Error) What() string {
+	if e.Expected == "" {
+		return e.Message
 	}
+	return e.Message + "; expected " + e.Expected
+}
+
+func (e *Error) text() string {
+	s := e.What()
 	if e.Nearest != "" {
 		s += "; did you mean `" + e.Nearest + "`?"
 	}

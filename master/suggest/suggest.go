@@ -4,6 +4,7 @@ package suggest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,24 @@ type Answer struct {
 	From        int          `json:"from"` // the characters that a suggestion takes the place of, from 0
 	To          int          `json:"to"`   // and their end
 	Suggestions []Suggestion `json:"suggestions"`
+	Error       *Fault       `json:"error,omitzero"` // why the query as a whole cannot be read; null: it can
+}
+
+// Fault is what is wrong with a query.
+type Fault struct {
+	Column  int    `json:"column"` // of the first character that cannot be, from 1; one past the end where something is missing
+	Message string `json:"message"`
+	Nearest string `json:"nearest,omitzero"` // a query that can be read and is probably the one that was meant
+}
+
+// FaultOf gives what is wrong with a query, nil when it can be read.
+func FaultOf(text string) *Fault {
+	_, err := query.Parse(text)
+	var bad *query.Error
+	if !errors.As(err, &bad) {
+		return nil
+	}
+	return &Fault{bad.Column, bad.What(), bad.Nearest}
 }
 
 // Suggestion is one of them.
@@ -56,7 +75,7 @@ const (
 // The query may be unfinished or wrong.
 func (b *Box) At(text string, pos int) Answer {
 	p := query.At(text, pos)
-	a := Answer{From: p.From, To: p.To, Suggestions: []Suggestion{}}
+	a := Answer{From: p.From, To: p.To, Suggestions: []Suggestion{}, Error: FaultOf(text)}
 	operators := operatorsOf(p)
 	values := b.valuesOf(p, maxSuggestions-len(operators))
 	if p.Fields {
