@@ -51,6 +51,7 @@ func Handler(o Options) http.Handler {
 	mux := rest.NewRouter([]rest.Route{
 		{Method: "GET", Path: "/live", Handler: o.Live.Stream(o.Stop)},
 		{Method: "GET", Path: "/assets/*", Handler: web.Asset},
+		{Method: "POST", Path: "/diff", Handler: web.ServeDiff},
 	})
 	pages := mux.With(middleware.Compress(5, "text/html"))
 	for _, r := range c.routes() {
