@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -183,3 +185,13 @@ func (e *ManifestEntry) checkPrevious(c *checker) {
 
 // InstanceID names instance n (from 0) of an app on a node: "node/app.n". It is the value of STATHUB_INSTANCE.
 func InstanceID(node, app string, n int) string { return fmt.Sprintf("%s/%s.%d", node, app, n) }
+
+// ParseInstance reads the name that an instance has on its node, "app.n". It is false for what InstanceID never gives.
+func ParseInstance(name string) (app string, n int, ok bool) {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || !nameForm.MatchString(name[:dot]) {
+		return "", 0, false
+	}
+	n, err := strconv.Atoi(name[dot+1:])
+	return name[:dot], n, err == nil && n >= 0 && strconv.Itoa(n) == name[dot+1:]
+}

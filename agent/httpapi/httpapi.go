@@ -21,6 +21,9 @@ type Supervisor interface {
 	// Kill signals the instance that the process leads; the restart policy decides what follows. No such instance is
 	// code NotFound.
 	Kill(ctx context.Context, pid int, signal int) error
+	// Restart stops the instance with this name, such as "web.0", and starts it again, whatever its restart policy says. No such
+	// instance is code NotFound; one that is not to run now is Nonsense.
+	Restart(ctx context.Context, name string) error
 	// LogPath is the file of the "stdout" or "stderr" of the instance with this name, such as "web.0", else with this pid; it
 	// may not exist yet.
 	LogPath(name string, pid int, stream string) (string, error)
@@ -67,6 +70,7 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/v1/proc", Handler: a.procs},
 		{Method: "GET", Path: "/v1/proc/{pid}", Handler: a.proc},
 		{Method: "POST", Path: "/v1/proc/{pid}/_kill", Handler: a.kill},
+		{Method: "POST", Path: "/v1/proc/{pid}/_restart", Handler: a.restart},
 		{Method: "GET", Path: "/v1/proc/{pid}/_stdout", Handler: a.stdout},
 		{Method: "GET", Path: "/v1/proc/{pid}/_stderr", Handler: a.stderr},
 		{Method: "GET", Path: "/v1/proc/{pid}/_health", Handler: a.procHealth},

@@ -30,6 +30,8 @@ type fakeSupervisor struct {
 	killed  []int // pid, signal, pid, signal…
 	noApps  bool
 	killErr error
+
+	restarted int
 }
 
 func (f *fakeSupervisor) Report() state.Report {
@@ -52,6 +54,16 @@ func (f *fakeSupervisor) Kill(_ context.Context, pid int, signal int) error {
 		return f.killErr
 	}
 	f.killed = append(f.killed, pid, signal)
+	return nil
+}
+
+func (f *fakeSupervisor) Restart(_ context.Context, name string) error {
+	if name != "web.0" {
+		return state.Errorf(state.Nonsense, "", "%s waits", name)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restarted++
 	return nil
 }
 
@@ -299,6 +311,8 @@ func TestOutput(t *testing.T) {
 		"tail=1":              {"1200-1205", "last\n"},
 		"offset=1196":         {"1196-1205", "old\nlast\n"},
 		"offset=1205&tail=10": {"1205-1205", ""},
+		"offset=0&limit=6":    {"0-6", "old\nol"},
+		"offset=1200&limit=9": {"1200-1205", "last\n"},
 	} {
 		w := ask(h, "GET", "/v1/proc/42/_stdout?"+query, "")
 		if w.Header().Get("Stathub-Log-Offset") != want.offsets || w.Body.String() != want.text {

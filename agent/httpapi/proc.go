@@ -44,19 +44,9 @@ func (a *api) appProcs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// instanceOrPID reads {pid} of the path, which is a process id or an instance such as "web.0": that one has output, and
-// reasons, also while it has no process.
-func instanceOrPID(r *http.Request) (name string, pid int, err error) {
-	if text := rest.Param(r, "pid"); strings.Contains(text, ".") {
-		return text, 0, nil
-	}
-	pid, err = rest.PID(r)
-	return "", pid, err
-}
-
 // instance finds what the path names.
 func (a *api) instance(r *http.Request) (state.Proc, error) {
-	name, pid, err := instanceOrPID(r)
+	name, pid, err := rest.Process(r)
 	if err != nil {
 		return state.Proc{}, err
 	}
@@ -75,7 +65,7 @@ func (a *api) instance(r *http.Request) (state.Proc, error) {
 
 // running gives the process of what the path names, code NotFound when it has none.
 func (a *api) running(r *http.Request) (int, error) {
-	name, pid, err := instanceOrPID(r)
+	name, pid, err := rest.Process(r)
 	if err != nil || name == "" {
 		return pid, err
 	}
@@ -148,5 +138,23 @@ func (a *api) kill(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rest.WriteJSON(w, r, http.StatusAccepted, killing{PID: pid, Signal: want.Signal}, "")
+	return nil
+}
+
+// restarted is the answer of _restart.
+type restarted struct {
+	Instance string `json:"instance"`
+}
+
+// restart has an instance stopped as its app says, and started again. The answer waits for neither.
+func (a *api) restart(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.instance(r)
+	if err != nil {
+		return err
+	}
+	if err := a.sv.Restart(r.Context(), strings.TrimPrefix(p.Instance, p.Node+"/")); err != nil {
+		return err
+	}
+	rest.WriteJSON(w, r, http.StatusAccepted, restarted{p.Instance}, "")
 	return nil
 }

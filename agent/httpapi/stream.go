@@ -17,18 +17,15 @@ const (
 	maxTail     = 1_000_000
 	// sendTimeout is how long one piece of output may take to reach a client; a follower that reads nothing is dropped.
 	sendTimeout = time.Minute
-	// offsetHeader says which bytes of the stream an answer brings: "start-end", the end without, or "start-" when it
-	// goes on. A client that lost its connection asks for the rest with ?offset=.
-	offsetHeader = "Stathub-Log-Offset"
 )
 
 func (a *api) stdout(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stdout") }
 func (a *api) stderr(w http.ResponseWriter, r *http.Request) error { return a.output(w, r, "stderr") }
 
 // output sends the end of a stream's file as plain text, or what is kept of it from ?offset= on, and with ?follow=true
-// what comes after it.
+// what comes after it; without that ?limit= bounds the bytes.
 func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) error {
-	name, pid, err := instanceOrPID(r)
+	name, pid, err := rest.Process(r)
 	if err != nil {
 		return err
 	}
@@ -37,6 +34,10 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 		return err
 	}
 	follow, err := rest.Flag(r, "follow")
+	if err != nil {
+		return err
+	}
+	limit, err := rest.Number(r, "limit", math.MaxInt, math.MaxInt)
 	if err != nil {
 		return err
 	}
@@ -49,9 +50,12 @@ func (a *api) output(w http.ResponseWriter, r *http.Request, stream string) erro
 	if err != nil && written {
 		return err
 	}
+	if span.End-span.Start > int64(limit) {
+		span.End = span.Start + int64(limit)
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set(offsetHeader, offsets(span, follow))
+	w.Header().Set(rest.LogOffset, offsets(span, follow))
 	rest.LiftDeadlines(w)
 	out := &streamWriter{w: w, control: http.NewResponseController(w), flush: follow}
 	if r.Method == http.MethodHead {

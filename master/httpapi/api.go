@@ -115,9 +115,12 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/node/{id}/proc", Handler: a.nodeProcs},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}", Handler: a.nodeProc},
 		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_kill", Handler: a.kill},
+		{Method: post, Path: "/v1/node/{id}/proc/{pid}/_restart", Handler: a.restart},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stdout", Handler: a.toAgent("_stdout")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_stderr", Handler: a.toAgent("_stderr")},
 		{Method: get, Path: "/v1/node/{id}/proc/{pid}/_health", Handler: a.toAgent("_health")},
+		{Method: get, Path: "/v1/node/{id}/crash", Handler: a.crashes},
+		{Method: get, Path: "/v1/node/{id}/crash/{name}", Handler: a.crash},
 		{Method: get, Path: "/v1/proc", Handler: a.allProcs},
 
 		{Method: get, Path: "/v1/event/_search", Handler: a.searchEvents},

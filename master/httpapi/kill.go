@@ -51,9 +51,9 @@ func (a *api) killThroughBucket(w http.ResponseWriter, r *http.Request, body []b
 	if want.Signal != sigKill {
 		return state.Errorf(state.Unavailable, "", "%w; through the bucket there is signal 9 alone", why)
 	}
-	pid, err := rest.PID(r)
+	pid, err := a.reportedPID(r)
 	if err != nil {
-		return err
+		return state.Errorf(state.Unavailable, "", "%w; nor can the bucket pass it on: %s", why, err.Error())
 	}
 	node := rest.Param(r, "id")
 	_, err = a.control.KillThroughBucket(r.Context(), node, pid)
@@ -64,5 +64,36 @@ func (a *api) killThroughBucket(w http.ResponseWriter, r *http.Request, body []b
 	}
 	a.log.Info("the agent cannot be dialled: the order to kill is in its manifest", "node", node, "pid", pid, "error", why)
 	rest.WriteJSON(w, r, http.StatusAccepted, killed{pid, sigKill, state.KindManifest.Key(node)}, "")
+	return nil
+}
+
+// reportedPID gives the process id in the path, or the one that the report has for the instance there.
+func (a *api) reportedPID(r *http.Request) (int, error) {
+	name, pid, err := rest.Process(r)
+	if err != nil || name == "" {
+		return pid, err
+	}
+	p, err := a.process(r)
+	if err == nil && p.PID == 0 {
+		err = state.Errorf(state.NotFound, "", "instance %q had no process when its node last reported: it was %s", name, p.State)
+	}
+	return p.PID, err
+}
+
+// restart passes a _restart on to the agent of the node. There is no way around one that cannot be dialled, other than to
+// restart the whole app.
+func (a *api) restart(w http.ResponseWriter, r *http.Request) error {
+	target, err := a.target(r, "_restart")
+	instead := func(why error) error {
+		return state.Errorf(state.Unavailable, "", "%w; one process is restarted by its agent alone: POST /v1/app/{name}/_restart "+
+			"goes through the bucket, for all of an app", why)
+	}
+	switch {
+	case state.CodeOf(err) == state.Unavailable:
+		return instead(err)
+	case err != nil:
+		return err
+	}
+	a.forward(w, r.WithContext(context.WithValue(r.Context(), insteadKey{}, instead)), target, nil)
 	return nil
 }

@@ -52,18 +52,32 @@ func (a *api) nodeProcs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) nodeProc(w http.ResponseWriter, r *http.Request) error {
-	if _, err := a.nodeOf(r); err != nil {
-		return err
-	}
-	pid, err := rest.PID(r)
+	p, err := a.process(r)
 	if err != nil {
 		return err
 	}
-	for _, p := range a.control.Procs(rest.Param(r, "id"), "") {
-		if p.PID == pid {
-			rest.WriteJSON(w, r, http.StatusOK, p, "")
-			return nil
+	rest.WriteJSON(w, r, http.StatusOK, p, "")
+	return nil
+}
+
+// process gives what the report of a node has of the process, or the instance, that the path names; code NotFound when that
+// is nothing.
+func (a *api) process(r *http.Request) (state.Proc, error) {
+	name, pid, err := rest.Process(r)
+	if err != nil {
+		return state.Proc{}, err
+	}
+	if _, err := a.nodeOf(r); err != nil {
+		return state.Proc{}, err
+	}
+	node := rest.Param(r, "id")
+	for _, p := range a.control.Procs(node, "") {
+		if name != "" && p.Instance == node+"/"+name || name == "" && p.PID == pid {
+			return p, nil
 		}
 	}
-	return state.Errorf(state.NotFound, "", "node %q reports no process %d", rest.Param(r, "id"), pid)
+	if name != "" {
+		return state.Proc{}, state.Errorf(state.NotFound, "", "node %q reports no instance %q", node, name)
+	}
+	return state.Proc{}, state.Errorf(state.NotFound, "", "node %q reports no process %d", node, pid)
 }

@@ -77,7 +77,7 @@ func plainData(resp *http.Response) error {
 	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return fmt.Errorf("it answers with status %d, as no agent does", resp.StatusCode)
 	}
-	resp.Header = only(resp.Header, "Content-Type", "Content-Length", "Retry-After")
+	resp.Header = only(resp.Header, "Content-Type", "Content-Length", "Retry-After", rest.LogOffset)
 	resp.Header.Set("Cache-Control", "no-store")
 	switch media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media {
 	case "application/json", "application/problem+json", "text/plain":
@@ -106,9 +106,12 @@ func (a *api) toAgent(what string) rest.HandlerFunc {
 // target is where the agent of a node serves what a request about a process asks for. Of the agent's address it uses nothing
 // but scheme, host and port.
 func (a *api) target(r *http.Request, what string) (*url.URL, error) {
-	pid, err := rest.PID(r)
+	process, pid, err := rest.Process(r)
 	if err != nil {
 		return nil, err
+	}
+	if process == "" {
+		process = strconv.Itoa(pid)
 	}
 	node, err := a.nodeOf(r)
 	if err != nil {
@@ -120,7 +123,7 @@ func (a *api) target(r *http.Request, what string) (*url.URL, error) {
 			node.Value.ID, node.Value.AgentAddress)
 	}
 	return &url.URL{
-		Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", strconv.Itoa(pid), what), RawQuery: r.URL.RawQuery,
+		Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", process, what), RawQuery: r.URL.RawQuery,
 	}, nil
 }
 

@@ -61,6 +61,24 @@ func PID(r *http.Request) (int, error) {
 	return pid, nil
 }
 
+// Process reads {pid} of the path, which is a process id, or the name that an instance has on its node, such as "web.0": that
+// one has output, and reasons, also while it has no process. Code Invalid when it is neither.
+func Process(r *http.Request) (name string, pid int, err error) {
+	text := Param(r, "pid")
+	if !strings.Contains(text, ".") {
+		pid, err = PID(r)
+		return "", pid, err
+	}
+	if _, _, ok := state.ParseInstance(text); !ok {
+		return "", 0, state.Errorf(state.Invalid, "", "an instance is an app and a number, such as web.0, not %q", text)
+	}
+	return text, 0, nil
+}
+
+// LogOffset is the header that says which bytes of a stream of output an answer brings: "start-end", the end without, or
+// "start-" when it goes on. A client that lost its connection asks for the rest with ?offset=.
+const LogOffset = "Stathub-Log-Offset"
+
 // ReadEdit gives body and condition of an edit of a document.
 func ReadEdit(w http.ResponseWriter, r *http.Request) ([]byte, state.Condition, error) {
 	cond, err := IfMatch(r)
