@@ -103,6 +103,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
 		Signer: signer, Trust: trust, Planned: planned(&hub, plans.Observe), Changed: documentChanged(&hub),
+		Listed: func() { hub.Changed(live.Lists) },
 	})
 	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log, Changed: func() { hub.Changed(live.Events) }})
 	loopback := rest.LoopbackAddr(listener.Addr())

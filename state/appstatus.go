@@ -110,10 +110,15 @@ func (s *AppStatus) Count(inst *Instance, up bool) {
 	}
 }
 
+// Troubled reports whether Blame may have something to take up.
+func (i *Instance) Troubled() bool {
+	return (i.State == Backoff || i.State == Failed || i.State == Waiting) && i.Reason != ""
+}
+
 // Blame takes up why an instance on a living node does not run. Instances with the same trouble share an AppReason; those
 // of one node come one after the other.
 func (s *AppStatus) Blame(inst *Instance, node string) {
-	if inst.State != Backoff && inst.State != Failed && inst.State != Waiting || inst.Reason == "" {
+	if !inst.Troubled() {
 		return
 	}
 	code, message := CodeNotRunning, "an instance does not run: "

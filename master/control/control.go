@@ -58,6 +58,8 @@ type Options struct {
 	// Changed is told of each document whose picture changed, with the apps that it speaks of besides its own; nil: nobody
 	// is. It must not wait, nor call the Controller.
 	Changed func(kind state.Kind, name string, apps []string)
+
+	Listed func() // is told when searches of apps or instances find something else; nil: nobody is
 }
 
 // NodeIndex finds nodes by query; *index.Index is one. Match and Search give code Invalid for a malformed query.
@@ -117,6 +119,7 @@ type Controller struct {
 
 	indexing sync.Mutex // guards indexed
 	indexed  map[string]indexedAs
+	tallies  tallies
 	appList  appIndex
 	procList procIndex
 	notes    map[scheduler.Note]bool // of the last plan; the loop's alone

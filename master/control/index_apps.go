@@ -83,6 +83,7 @@ func (c *Controller) reindexApps(names ...string) {
 		return
 	}
 	c.said.clear("index apps")
+	c.tellListed()
 	for name, sum := range sums {
 		x.told[name] = sum
 	}
@@ -111,6 +112,13 @@ func (c *Controller) keepLists(ctx context.Context) {
 			c.reindexProcs()
 			c.reindexAppsInTime(time.Now())
 		}
+	}
+}
+
+// tellListed tells that searches find something else from now on.
+func (c *Controller) tellListed() {
+	if c.opts.Listed != nil {
+		c.opts.Listed()
 	}
 }
 

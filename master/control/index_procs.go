@@ -119,6 +119,7 @@ func (c *Controller) reindexProcs() {
 			return
 		}
 		c.said.clear("index procs")
+		defer c.tellListed()
 	}
 	for id, n := range next {
 		x.nodes[id] = n

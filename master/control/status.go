@@ -20,30 +20,16 @@ func (c *Controller) Statuses(names ...string) map[string]state.AppStatus {
 	if len(names) == 0 {
 		names = slices.AppendSeq(slices.Collect(maps.Keys(c.apps.docs)), maps.Keys(c.lost))
 	}
+	c.follow()
 	all := make(map[string]state.AppStatus, len(names))
 	for _, name := range names {
 		planned := c.plan.Apps[name]
-		all[name] = state.AppStatus{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons), Unreadable: c.unreadableApp(name)}
+		s := state.AppStatus{Wanted: planned.Wanted, Placed: planned.Placed, Reasons: reasons(planned.Reasons), Unreadable: c.unreadableApp(name)}
 		if c.lostDoc(name) != nil {
-			all[name] = c.lostStatus(name)
+			s = c.lostStatus(name)
 		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(c.reports.docs)) {
-		doc := c.reports.docs[id]
-		if doc.Value == nil {
-			continue
-		}
-		up := c.alive(id)
-		for i := range doc.Value.Instances {
-			inst := &doc.Value.Instances[i]
-			if s, wanted := all[inst.App]; wanted {
-				s.Count(inst, up)
-				if up {
-					s.Blame(inst, id)
-				}
-				all[inst.App] = s
-			}
-		}
+		c.countInto(&s, name)
+		all[name] = s
 	}
 	silent, now := c.liveness.Frozen(), time.Now()
 	for name, s := range all {

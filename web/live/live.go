@@ -24,6 +24,7 @@ type Listener struct {
 const (
 	Nodes  = "nodes"  // any node: its record, manifest or report
 	Apps   = "apps"   // any app: its document, choreography or instances
+	Lists  = "lists"  // what searches for apps and instances find
 	Plan   = "plan"   // what the master decided last
 	Events = "events" // something happened
 	Master = "master" // who leads, and how the bucket answers
