@@ -86,15 +86,17 @@ export function ask(question, {name, danger = false} = {}) {
 const main = document.getElementById("main")
 let renewing = null, again = false
 
-// renew asks for the page once more and changes what differs. Calls while one is under way are one more.
+// renew asks for the page once more and changes what differs. Calls while one is under way are one more, later: a page that
+// takes long to make, or to show, is not asked for all the time.
 export async function renew() {
   if (renewing) { again = true; return renewing }
   if (!main.dataset.live || document.querySelector("[data-still]")) return
+  const began = performance.now()
   renewing = htmx.ajax("GET", main.dataset.url, {target: "#main", select: "#main", swap: "outerMorph"}).catch(() => {})
   await renewing
   renewing = null
-  if (again) { again = false; return renew() }
   document.dispatchEvent(new CustomEvent("renewed"))
+  if (again) { again = false; setTimeout(renew, 2 * (performance.now() - began)) }
 }
 
 // The stream is closed while nobody looks: browsers allow six connections to a server, and tabs are many.
