@@ -93,6 +93,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	var hub live.Hub
 	var plans metric.Histogram
 	var mind *control.Controller
+	var events *journal.Journal
 	elector := lease.New(lease.Options{
 		Store: guarded.Meter, // each request has its own deadline, and is the probe of what it is about
 		Name:  o.name(listener.Addr()), Address: address(listener.Addr()), Log: log,
@@ -103,9 +104,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		Store: store, Index: found.nodes, Apps: found.apps, Procs: found.procs, Log: log, Gate: o.gate(store, log),
 		Poll: o.poll(), NodeTimeout: o.NodeTimeout, Freeze: o.Freeze, RebalanceMoves: o.RebalanceMoves,
 		Signer: signer, Trust: trust, Planned: planned(&hub, plans.Observe), Changed: documentChanged(&hub),
-		Listed: func() { hub.Changed(live.Lists) },
+		Listed: func() { hub.Changed(live.Lists) }, Told: func(all []state.Event) { events.Tell(all) },
 	})
-	events := journal.New(journal.Options{Store: store, Index: found.events, Log: log, Changed: func() { hub.Changed(live.Events) }})
+	events = journal.New(journal.Options{Store: store, Index: found.events, Log: log, Changed: func() { hub.Changed(live.Events) }})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())

@@ -59,6 +59,9 @@ type Options struct {
 	// is. It must not wait, nor call the Controller.
 	Changed func(kind state.Kind, name string, apps []string)
 
+	// Told is given each event that this master tells, at once; nil: nobody is. It must not wait, nor call the Controller.
+	Told func([]state.Event)
+
 	Listed func() // is told when searches of apps or instances find something else; nil: nobody is
 }
 
@@ -148,7 +151,7 @@ func New(opts Options) *Controller {
 	c := &Controller{
 		store: opts.Store, index: opts.Index, log: opts.Log, opts: opts,
 		said:    said{log: opts.Log, now: map[string]string{}},
-		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout, Step: step}),
+		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout, Step: step, Told: opts.Told}),
 		history: history.Store{CallTimeout: callTimeout, ListTimeout: listTimeout},
 		locks:   locks{seed: maphash.MakeSeed()},
 		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),

@@ -57,11 +57,12 @@ const (
 	maxCount       = 1 << 30  // events that one stands for: their sum must hold
 )
 
-// Journal holds the newest events of a bucket. Make it with New; Run runs it once. Search and Count are safe for
-// concurrent use at any time.
+// Journal holds the newest events of a bucket. Make it with New; Run runs it once. Search, Count and Tell are safe
+// for concurrent use at any time.
 type Journal struct {
 	opts Options
-	plan plan // Run's alone
+	plan plan          // Run's alone
+	told chan struct{} // holds one: there is something in early
 
 	mu      sync.RWMutex            // guards what follows; Run alone changes it, and reads it without
 	batches map[string]*batch       // by key: the documents that were read
@@ -72,6 +73,7 @@ type Journal struct {
 	swept   bool                    // all days were listed once
 	trouble error                   // why the bucket could not be read at the last look; nil: it could
 	since   time.Time               // of the last look before the trouble began; zero: there was none
+	early   []state.Event           // that Run is to put into the index
 }
 
 // batch is what was read of a document.
@@ -92,7 +94,7 @@ func New(o Options) *Journal {
 	if o.Max <= 0 {
 		o.Max = MaxEvents
 	}
-	return &Journal{opts: o, batches: map[string]*batch{}, events: map[string]*state.Event{}}
+	return &Journal{opts: o, told: make(chan struct{}, 1), batches: map[string]*batch{}, events: map[string]*state.Event{}}
 }
 
 // Run reads the events, old ones and those that come, until ctx ends.
@@ -101,12 +103,14 @@ func (j *Journal) Run(ctx context.Context) error {
 	w := watch{store: j.opts.Store}
 	defer w.stop()
 	for ctx.Err() == nil {
+		j.takeEarly()
 		j.turn(ctx, time.Now())
 		hints := w.on(ctx, time.Now())
 		timer := time.NewTimer(j.plan.wait(time.Now()))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
+		case <-j.told:
 		case _, open := <-hints:
 			w.hinted(open)
 			j.plan.hint()

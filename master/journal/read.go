@@ -43,7 +43,7 @@ func (j *Journal) sweep(ctx context.Context, now time.Time) error {
 	j.mu.Unlock()
 	var gone []string
 	for key := range j.batches {
-		if !there[key] {
+		if !there[key] && !stays(key, now) {
 			gone = append(gone, key)
 		}
 	}
@@ -193,6 +193,9 @@ func (j *Journal) add(f fetched) (puts []index.Doc) {
 	b := &batch{id: f.id}
 	j.batches[f.key] = b
 	for i, e := range f.events {
+		if f.key != earlyPrefix+e.ID {
+			j.settled(e.ID)
+		}
 		if j.events[e.ID] != nil {
 			continue // it was told twice
 		}

@@ -34,6 +34,9 @@ type Options struct {
 	// of them are told before they are summed up. Default: none is.
 	Step func(kind string) bool
 
+	// Told is given each event as it will be in the bucket, at once; nil: nobody is. It must not wait, nor call the Log.
+	Told func([]state.Event)
+
 	// Replace writes a file of the spool whole and durably: a reader finds the old or the new content. Needed with Dir.
 	Replace func(path string, data []byte) error
 }
@@ -121,6 +124,9 @@ func (l *Log) absorb() {
 		e := &l.fresh[k]
 		e.ID = l.ids.next(e.At)
 		l.queue.push(e.ID, state.EncodeLine(e))
+	}
+	if l.opts.Told != nil && len(l.fresh) > 0 {
+		l.opts.Told(slices.Clone(l.fresh))
 	}
 	l.fresh = l.fresh[:0]
 }

@@ -128,6 +128,9 @@ func (l *Log) next(p *pace, now time.Time) (send, sum time.Time) {
 	for _, e := range l.folds.sums(now, false) {
 		l.add(e, now)
 	}
+	if l.opts.Told != nil {
+		l.absorb()
+	}
 	if l.opts.Store == nil {
 		return time.Time{}, l.folds.due
 	}
