@@ -15,7 +15,7 @@ define STATICCHECK
 done; exit $$status
 endef
 
-.PHONY: run test check build bench e2e fuzz soak faults clean
+.PHONY: run test check generate build bench e2e fuzz soak faults clean
 
 # As `go run ./localstack`, which would turn a Ctrl-C into an error.
 run:
@@ -35,6 +35,10 @@ check:
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
 	$(STATICCHECK)
+
+# What is told of documents and the API is made from the comments of the types.
+generate:
+	$(GO) run ./state/schema/docgen
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./master/stathub-master ./agent/stathub-agent ./master/stathub

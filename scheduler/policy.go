@@ -17,7 +17,7 @@ type Policy struct {
 
 // PolicyOf gives the policy of a choreography, which may be nil.
 func PolicyOf(ch *state.Choreo) Policy {
-	p := Policy{MaxParallel: 1, MinHealthy: 10 * time.Second, Deadline: 300 * time.Second, AutoRevert: true}
+	p := Policy{MaxParallel: state.DefaultMaxParallel, MinHealthy: state.DefaultMinHealthy, Deadline: state.DefaultDeadline, AutoRevert: true}
 	if ch == nil || ch.Update == nil {
 		return p
 	}

@@ -10,48 +10,48 @@ import (
 
 // App is what to run (seed 5.2.1). Its process runs on the nodes that the choreography of the same name chooses.
 type App struct {
-	Name             string            `json:"name"`
+	Name             string            `json:"name"`             // of the app; it is also the name of its document, and never changes
 	ToProcess        string            `json:"toProcess"`        // shell text, run as /bin/sh -c would
 	WorkingDirectory string            `json:"workingDirectory"` // absolute: shared by the instances; else a folder per instance
-	Envs             map[string]string `json:"envs"`
-	Args             []string          `json:"args"`  // one word each, whatever is in it; ${NAME} is replaced
-	Ports            []int             `json:"ports"` // 0: a free port, chosen by the agent
-	KillSignal       int               `json:"killSignal"`
-	URIs             []string          `json:"uris"` // artifacts, fetched before each start
-	HealthChecks     []HealthCheck     `json:"healthChecks"`
-	ResAlloc         *Resources        `json:"resAlloc"`
-	Start            bool              `json:"start"` // false: placed nowhere; in a manifest, where it is left out: true
+	Envs             map[string]string `json:"envs"`             // environment variables; ${NAME} in a value is replaced
+	Args             []string          `json:"args"`             // one word each, whatever is in it; ${NAME} is replaced
+	Ports            []int             `json:"ports"`            // 0: a free port, chosen by the agent; the process finds them in PORT, PORT_1, PORT_2…
+	KillSignal       int               `json:"killSignal"`       // number of the signal that asks the process to stop; SIGKILL follows after killTimeoutSeconds
+	URIs             []string          `json:"uris"`             // artifacts, fetched into the working directory before each start; archives are unpacked
+	HealthChecks     []HealthCheck     `json:"healthChecks"`     // how to tell whether an instance works; none: running is enough
+	ResAlloc         *Resources        `json:"resAlloc"`         // what each instance may use; null: no limits
+	Start            bool              `json:"start"`            // false: placed nowhere; in a manifest, where it is left out: true
 
-	Deleted            bool           `json:"deleted,omitzero"`      // the API's mark on an app that is to go; absence alone stops nothing (law 1)
-	RestartToken       string         `json:"restartToken,omitzero"` // another value restarts the instances once; the API sets it
-	Description        string         `json:"description,omitzero"`
+	Deleted            bool           `json:"deleted,omitzero"`            // the API's mark on an app that is to go; absence alone stops nothing (law 1)
+	RestartToken       string         `json:"restartToken,omitzero"`       // another value restarts the instances once; the API sets it
+	Description        string         `json:"description,omitzero"`        // for people
 	User               string         `json:"user,omitzero"`               // "name", "name:group" or "uid:gid"; empty: the agent's
-	KillTimeoutSeconds *float64       `json:"killTimeoutSeconds,omitzero"` // default 10
-	Restart            *Restart       `json:"restart,omitzero"`
-	DependsOn          []string       `json:"dependsOn,omitzero"`
-	Logs               *Logs          `json:"logs,omitzero"`
-	OnArtifactChange   string         `json:"onArtifactChange,omitzero"` // restart (default) or ignore
+	KillTimeoutSeconds *float64       `json:"killTimeoutSeconds,omitzero"` // from killSignal to SIGKILL; default 10
+	Restart            *Restart       `json:"restart,omitzero"`            // what follows an exit
+	DependsOn          []string       `json:"dependsOn,omitzero"`          // apps that must be up on the same node before an instance starts
+	Logs               *Logs          `json:"logs,omitzero"`               // how much output is kept
+	OnArtifactChange   string         `json:"onArtifactChange,omitzero"`   // what a changed artifact of a running instance does: restart (default) or ignore
 	Extra              jsontext.Value `json:",embed"`
 }
 
 // HealthCheck is one check of an instance (seed 5.2.1). It first runs initialDelaySeconds after the start, then every
 // intervalSeconds; maxConsecutiveFailures failures in a row kill the instance, and it is started again.
 type HealthCheck struct {
-	InitialDelaySeconds    float64        `json:"initialDelaySeconds"`
-	IntervalSeconds        float64        `json:"intervalSeconds"`
-	MaxConsecutiveFailures int            `json:"maxConsecutiveFailures"`
-	Path                   string         `json:"path"`      // of HTTP and HTTPS
-	PortIndex              int            `json:"portIndex"` // into the app's ports
-	Protocol               string         `json:"protocol"`  // HTTP, HTTPS, TCP or COMMAND
-	TimeoutSeconds         float64        `json:"timeoutSeconds"`
-	Command                []string       `json:"command,omitzero"` // of COMMAND
+	InitialDelaySeconds    float64        `json:"initialDelaySeconds"`    // from the start to the first check
+	IntervalSeconds        float64        `json:"intervalSeconds"`        // from one check to the next
+	MaxConsecutiveFailures int            `json:"maxConsecutiveFailures"` // so many failures in a row kill the instance
+	Path                   string         `json:"path"`                   // of HTTP and HTTPS: what to ask for; 2xx and 3xx pass
+	PortIndex              int            `json:"portIndex"`              // into the app's ports, from 0
+	Protocol               string         `json:"protocol"`               // HTTP, HTTPS, TCP (a connection is enough) or COMMAND (exit code 0 passes)
+	TimeoutSeconds         float64        `json:"timeoutSeconds"`         // a check that takes longer has failed
+	Command                []string       `json:"command,omitzero"`       // of COMMAND: a program and its arguments, run as the app's user
 	Extra                  jsontext.Value `json:",embed"`
 }
 
 // Resources is what each instance may use, and what the scheduler sets aside for it.
 type Resources struct {
 	CPUs  float64        `json:"cpus,omitzero"` // cores
-	Mem   Bytes          `json:"mem,omitzero"`
+	Mem   Bytes          `json:"mem,omitzero"`  // of all its processes together, files that they cache included
 	Disk  Bytes          `json:"disk,omitzero"` // of the instance's own working directory
 	PIDs  int            `json:"pids,omitzero"` // processes and threads; 0: DefaultPIDs
 	Extra jsontext.Value `json:",embed"`
@@ -61,9 +61,9 @@ type Resources struct {
 // up to maxBackoffSeconds; 60 s of good running start the count anew. It never gives up. Of a scheduled job it is about
 // one run (ManifestEntry.RestartPolicy).
 type Restart struct {
-	Policy            string         `json:"policy,omitzero"`            // always (default), on-failure or never
-	BackoffSeconds    float64        `json:"backoffSeconds,omitzero"`    // default 0
-	MaxBackoffSeconds *float64       `json:"maxBackoffSeconds,omitzero"` // default 60
+	Policy            string         `json:"policy,omitzero"`            // after which exits it starts again: always (default), on-failure or never
+	BackoffSeconds    float64        `json:"backoffSeconds,omitzero"`    // before the first restart; default 0
+	MaxBackoffSeconds *float64       `json:"maxBackoffSeconds,omitzero"` // the longest wait; default 60
 	Extra             jsontext.Value `json:",embed"`
 }
 
@@ -126,7 +126,8 @@ func orDefault(s *float64, d time.Duration) time.Duration {
 
 func (a *App) docName() (string, *string) { return "name", &a.Name }
 
-const maxSeconds = 366 * 24 * 3600
+// MaxSeconds bounds every number of seconds in a document.
+const MaxSeconds = 366 * 24 * 3600
 
 func (a *App) check(c *checker) {
 	if !nameForm.MatchString(a.Name) {
@@ -212,7 +213,8 @@ func (h *HealthCheck) check(c *checker, ports int) {
 	}
 }
 
-const maxPIDs = 1 << 22 // PID_MAX_LIMIT of Linux
+// MaxPIDs bounds Resources.PIDs: PID_MAX_LIMIT of Linux.
+const MaxPIDs = 1 << 22
 
 func (r *Resources) check(c *checker) {
 	if r == nil {
@@ -223,7 +225,7 @@ func (r *Resources) check(c *checker) {
 	}
 	c.at("mem").size(r.Mem)
 	c.at("disk").size(r.Disk)
-	if r.PIDs < 0 || r.PIDs > maxPIDs {
+	if r.PIDs < 0 || r.PIDs > MaxPIDs {
 		c.at("pids").fail("must be a number of processes and threads, 0 (4096 of them) or more")
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // AppStatus is how an app is doing, as the API shows it beside the app.
 type AppStatus struct {
-	State     AppState    `json:"state"`
+	State     AppState    `json:"state"`              // of the app as a whole
 	Wanted    int         `json:"wanted"`             // instances that are asked for
 	Placed    int         `json:"placed"`             // instances that manifests of living nodes list
 	Running   int         `json:"running"`            // instances that living nodes report as running
@@ -17,21 +17,21 @@ type AppStatus struct {
 	Unknown   int         `json:"unknown"`            // instances on silent nodes that were running when last heard of
 	Waiting   int         `json:"waiting,omitzero"`   // instances of a scheduled job between two runs
 	Completed int         `json:"completed,omitzero"` // instances that have done their work, and are not started again
-	Reasons   []AppReason `json:"reasons"`
-	Rollout   *Rollout    `json:"rollout,omitzero"` // how far the last change is; absent: there was none
+	Reasons   []AppReason `json:"reasons"`            // why it is not as it should be
+	Rollout   *Rollout    `json:"rollout,omitzero"`   // how far the last change is; absent: there was none
 
 	Unreadable []BadDocument `json:"unreadable,omitzero"` // of its document and its choreography; what could last be read holds
 }
 
 // Rollout is how far the last change of an app has reached its instances. The counts are of placed instances on nodes that live.
 type Rollout struct {
-	State    RolloutState `json:"state"`
+	State    RolloutState `json:"state"`             // of the rollout
 	Revision int64        `json:"revision"`          // of the history; 0: not written yet
 	Old      int          `json:"old"`               // instances that the change has not reached
 	New      int          `json:"new"`               // instances that it has
 	Healthy  int          `json:"healthy"`           // of the new ones, those that have been healthy for long enough
 	Since    time.Time    `json:"since,omitzero"`    // when this master first saw the change
-	Instance string       `json:"instance,omitzero"` // InstanceID of the one that it waits for, or failed on
+	Instance string       `json:"instance,omitzero"` // node/app.n of the one that it waits for, or failed on
 	Reason   string       `json:"reason,omitzero"`   // why it waits, or why it was given up
 }
 
@@ -51,10 +51,10 @@ const (
 
 // AppReason is why an app is not as it should be.
 type AppReason struct {
-	Code    string   `json:"code"`
-	Message string   `json:"message"`
+	Code    string   `json:"code"`           // what for programs
+	Message string   `json:"message"`        // what for people
 	Nodes   int      `json:"nodes,omitzero"` // how many nodes it concerns
-	Names   []string `json:"names,omitzero"` // the first MaxReasonNames of them
+	Names   []string `json:"names,omitzero"` // the first 50 of them
 }
 
 // AppState sums up an AppStatus.

@@ -16,16 +16,16 @@ func (c *checker) noNUL(s string) {
 }
 
 func (c *checker) seconds(s *float64) {
-	if s != nil && !(*s >= 0 && *s <= maxSeconds) {
+	if s != nil && !(*s >= 0 && *s <= MaxSeconds) {
 		c.fail("must be a number of seconds from 0 to a year")
 	}
 }
 
-// maxBytes is 1 PiB: sums of sizes do not overflow.
-const maxBytes Bytes = 1 << 50
+// MaxBytes bounds every size in a document. It is 1 PiB: sums of sizes do not overflow.
+const MaxBytes Bytes = 1 << 50
 
 func (c *checker) size(b Bytes) {
-	if b < 0 || b > maxBytes {
+	if b < 0 || b > MaxBytes {
 		c.fail("must be a size from 0 to 1 PiB")
 	}
 }

@@ -11,26 +11,26 @@ import (
 
 // Choreo is where and how many: the choreography of the app of the same name (编排, seed 5.2.2).
 type Choreo struct {
-	App   string `json:"app"`
+	App   string `json:"app"`   // name of the app
 	Query string `json:"query"` // node query; "*" is every node
 	Scale int    `json:"scale"` // number of processes
 
-	Mode              string         `json:"mode,omitzero"`       // count (default): scale over all matching nodes; each: scale per node
-	MaxPerNode        int            `json:"maxPerNode,omitzero"` // 0: no limit
-	Spread            []string       `json:"spread,omitzero"`     // "hostname" or tag prefixes such as "zone:"
-	Schedule          *Schedule      `json:"schedule,omitzero"`   // a job that runs to its end
-	Update            *UpdatePolicy  `json:"update,omitzero"`
-	Priority          int            `json:"priority,omitzero"`     // apps with a higher one get their places first; 0 is usual
-	OnDisconnect      string         `json:"onDisconnect,omitzero"` // keep (default) or stop
-	DisconnectSeconds float64        `json:"disconnectSeconds,omitzero"`
-	Dist              []Placement    `json:"dist,omitzero"` // where it runs now; written by the API, ignored on input
+	Mode              string         `json:"mode,omitzero"`              // count (default): scale over all matching nodes; each: scale per node
+	MaxPerNode        int            `json:"maxPerNode,omitzero"`        // 0: no limit
+	Spread            []string       `json:"spread,omitzero"`            // "hostname" or tag prefixes such as "zone:"
+	Schedule          *Schedule      `json:"schedule,omitzero"`          // a job that runs to its end
+	Update            *UpdatePolicy  `json:"update,omitzero"`            // how a change of the app reaches its instances
+	Priority          int            `json:"priority,omitzero"`          // apps with a higher one get their places first; 0 is usual
+	OnDisconnect      string         `json:"onDisconnect,omitzero"`      // what instances do on a node that is out of touch: keep running (keep, the default) or stop, to run elsewhere only then
+	DisconnectSeconds float64        `json:"disconnectSeconds,omitzero"` // out of touch for so long, with stop
+	Dist              []Placement    `json:"dist,omitzero"`              // where it runs now; written by the API, ignored on input
 	Extra             jsontext.Value `json:",embed"`
 }
 
 // Placement is how many instances of an app one node is to run.
 type Placement struct {
-	Node  string         `json:"node"`
-	Count int            `json:"count"`
+	Node  string         `json:"node"`  // id of the node
+	Count int            `json:"count"` // instances
 	Extra jsontext.Value `json:",embed"`
 }
 
@@ -38,16 +38,16 @@ type Placement struct {
 type Schedule struct {
 	Cron        string         `json:"cron"`                 // five fields, or @daily and the like
 	Timezone    string         `json:"timezone,omitzero"`    // IANA name; empty: UTC
-	Concurrency string         `json:"concurrency,omitzero"` // forbid (default), replace or allow
+	Concurrency string         `json:"concurrency,omitzero"` // when a run is due while the one before goes on: forbid (leave it out, the default), replace or allow
 	Extra       jsontext.Value `json:",embed"`
 }
 
 // UpdatePolicy is how a change of the app reaches its instances.
 type UpdatePolicy struct {
-	MaxParallel       *int           `json:"maxParallel,omitzero"`       // default 1
-	MinHealthySeconds *float64       `json:"minHealthySeconds,omitzero"` // default 10
-	DeadlineSeconds   *float64       `json:"deadlineSeconds,omitzero"`   // default 300
-	AutoRevert        *bool          `json:"autoRevert,omitzero"`        // default true
+	MaxParallel       *int           `json:"maxParallel,omitzero"`       // instances that are changed at a time; default 1
+	MinHealthySeconds *float64       `json:"minHealthySeconds,omitzero"` // a new instance must be healthy for so long; default 10
+	DeadlineSeconds   *float64       `json:"deadlineSeconds,omitzero"`   // without progress for so long the rollout has failed; default 300
+	AutoRevert        *bool          `json:"autoRevert,omitzero"`        // a rollout that failed goes back to the last good revision; default true
 	Canary            int            `json:"canary,omitzero"`            // instances that go first; default 0
 	Extra             jsontext.Value `json:",embed"`
 }
@@ -67,8 +67,15 @@ const (
 // DefaultDisconnect is Choreo.DisconnectSeconds where it is left out.
 const DefaultDisconnect = 60 * time.Second
 
-// maxPriority bounds Choreo.Priority either way.
-const maxPriority = 1000
+// The defaults of an UpdatePolicy's members that were left out (design section 3).
+const (
+	DefaultMaxParallel = 1
+	DefaultMinHealthy  = 10 * time.Second
+	DefaultDeadline    = 300 * time.Second
+)
+
+// MaxPriority bounds Choreo.Priority either way.
+const MaxPriority = 1000
 
 // MaxScale bounds the number of instances of one app.
 const MaxScale = 1_000_000
@@ -97,7 +104,7 @@ func (ch *Choreo) check(c *checker) {
 			c.at("spread", i).fail(`must be "hostname" or a tag prefix that ends in a colon, such as "zone:"`)
 		}
 	}
-	if ch.Priority < -maxPriority || ch.Priority > maxPriority {
+	if ch.Priority < -MaxPriority || ch.Priority > MaxPriority {
 		c.at("priority").fail("must be a number from -1000 to 1000")
 	}
 	c.at("mode").oneOf(ch.Mode, "", ModeCount, ModeEach)

@@ -17,7 +17,10 @@ type named interface {
 	docName() (member string, name *string)
 }
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+// NamePattern is what the names of apps and nodes look like.
+const NamePattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`
+
+var nameForm = regexp.MustCompile(NamePattern)
 
 const nameRule = "a name is 1 to 63 letters, digits, dots, dashes and underscores, and starts with a letter or digit"
 

@@ -8,15 +8,15 @@ import (
 
 // Event is something that happened, one line of an events document.
 type Event struct {
-	ID       string         `json:"id"` // ULID
-	At       time.Time      `json:"at"` // the writer's clock
-	Writer   string         `json:"writer"`
-	Kind     string         `json:"kind"` // "instance.exit", "manifest.rejected", …
-	Node     string         `json:"node,omitzero"`
-	App      string         `json:"app,omitzero"`
-	Instance string         `json:"instance,omitzero"` // InstanceID
+	ID       string         `json:"id"`                // ULID
+	At       time.Time      `json:"at"`                // the writer's clock
+	Writer   string         `json:"writer"`            // master or node that saw it
+	Kind     string         `json:"kind"`              // such as instance.exit or manifest.rejected
+	Node     string         `json:"node,omitzero"`     // that it is about
+	App      string         `json:"app,omitzero"`      // that it is about
+	Instance string         `json:"instance,omitzero"` // node/app.n that it is about
 	Count    int            `json:"count,omitzero"`    // how many events it stands for; 0: one
-	Message  string         `json:"message"`
+	Message  string         `json:"message"`           // what happened
 	Extra    jsontext.Value `json:",embed"`
 }
 
@@ -49,16 +49,16 @@ type Revision struct {
 	At       time.Time        `json:"at"`              // when a master first saw it
 	GoodAt   time.Time        `json:"goodAt,omitzero"` // when all its instances had been healthy for long enough; zero: never so far
 	Failed   *RevisionFailure `json:"failed,omitzero"` // why its rollout was given up
-	App      App              `json:"app"`
-	Choreo   *Choreo          `json:"choreo,omitzero"`
+	App      App              `json:"app"`             // as it was
+	Choreo   *Choreo          `json:"choreo,omitzero"` // as it was
 	Extra    jsontext.Value   `json:",embed"`
 }
 
 // RevisionFailure is why the rollout of a revision was given up.
 type RevisionFailure struct {
-	At       time.Time      `json:"at"`
-	Instance string         `json:"instance"` // InstanceID of the one that did not become healthy
-	Reason   string         `json:"reason"`
+	At       time.Time      `json:"at"`       // when
+	Instance string         `json:"instance"` // node/app.n of the one that did not become healthy
+	Reason   string         `json:"reason"`   // why not
 	Extra    jsontext.Value `json:",embed"`
 }
 

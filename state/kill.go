@@ -11,7 +11,7 @@ import (
 // Kill names one process that the agent is to kill with SIGKILL, as _kill does; what its restart policy says follows. An
 // order for a process that is gone, or whose identity differs, does nothing: so it can stay in the manifest without harm.
 type Kill struct {
-	Instance  string         `json:"instance"`  // InstanceID
+	Instance  string         `json:"instance"`  // node/app.n
 	PID       int            `json:"pid"`       // as the report has it
 	StartTime time.Time      `json:"startTime"` // as the report has it
 	Extra     jsontext.Value `json:",embed"`

@@ -14,24 +14,24 @@ import (
 // Manifest is all that one node must run, self-contained: one conditional GET is all that an agent needs.
 // People may write it by hand; then most members may be left out.
 type Manifest struct {
-	Node       string            `json:"node"`
+	Node       string            `json:"node"`                // id of the node
 	Generation int64             `json:"generation,omitzero"` // counts the writes of masters
 	Term       int64             `json:"term,omitzero"`       // of the lease of the master that wrote it; 0: a person did
-	Writer     string            `json:"writer,omitzero"`
-	UpdatedAt  time.Time         `json:"updatedAt,omitzero"`
-	Paused     bool              `json:"paused,omitzero"` // true: the master leaves this manifest alone
-	Envs       map[string]string `json:"envs"`
-	Apps       []ManifestEntry   `json:"apps"`
-	Kill       []Kill            `json:"kill,omitzero"` // processes to be killed once
+	Writer     string            `json:"writer,omitzero"`     // name of the master that wrote it
+	UpdatedAt  time.Time         `json:"updatedAt,omitzero"`  // by the clock of the writer
+	Paused     bool              `json:"paused,omitzero"`     // true: the master leaves this manifest alone
+	Envs       map[string]string `json:"envs"`                // of the node, for ${NAME} in its apps
+	Apps       []ManifestEntry   `json:"apps"`                // all that it runs; what is not listed is stopped
+	Kill       []Kill            `json:"kill,omitzero"`       // processes to be killed once
 	Extra      jsontext.Value    `json:",embed"`
 }
 
 // ManifestEntry is one app of a manifest. It runs as long as app.start is true, which it is where an entry leaves it out;
 // with "start": false it runs nothing, and stays listed with its count.
 type ManifestEntry struct {
-	App          App        `json:"app"`
-	Count        int        `json:"count"` // instances on this node; left out: 1
-	Schedule     *Schedule  `json:"schedule,omitzero"`
+	App          App        `json:"app"`                   // the whole app
+	Count        int        `json:"count"`                 // instances on this node; left out: 1
+	Schedule     *Schedule  `json:"schedule,omitzero"`     // a job that runs to its end at set times
 	RestartToken string     `json:"restartToken,omitzero"` // another value restarts the instances once
 	Previous     []Previous `json:"previous,omitzero"`     // what the last instances still are, while a rollout goes on
 
@@ -46,9 +46,9 @@ type ManifestEntry struct {
 
 // Previous is what instances of an entry are that a rollout has not reached yet.
 type Previous struct {
-	App          App            `json:"app"`
-	Count        int            `json:"count"`
-	RestartToken string         `json:"restartToken,omitzero"`
+	App          App            `json:"app"`                   // as it was
+	Count        int            `json:"count"`                 // of the last instances
+	RestartToken string         `json:"restartToken,omitzero"` // as it was
 	Extra        jsontext.Value `json:",embed"`
 }
 

@@ -8,74 +8,74 @@ import (
 
 // Facts is what an agent finds out about its machine by itself (seed 5.1.1). Sizes are bytes.
 type Facts struct {
-	Hostname     string         `json:"hostname"`
+	Hostname     string         `json:"hostname"`     // as the machine calls itself
 	AgentAddress string         `json:"agentAddress"` // URL of the agent's own page and API
-	OS           OS             `json:"os"`
-	Memory       Memory         `json:"memory"`
-	Networks     []Network      `json:"networks"`
-	Disks        []Disk         `json:"disks"`
+	OS           OS             `json:"os"`           // operating system and processors
+	Memory       Memory         `json:"memory"`       // main memory
+	Networks     []Network      `json:"networks"`     // addresses of its network interfaces
+	Disks        []Disk         `json:"disks"`        // mounted file systems
 	Extra        jsontext.Value `json:",embed"`
 }
 
 // OS names the operating system and its processors.
 type OS struct {
-	Name         string         `json:"name"`
-	Version      string         `json:"version"`
-	CPUs         int            `json:"cpus"`
+	Name         string         `json:"name"`         // such as Linux
+	Version      string         `json:"version"`      // of the system
+	CPUs         int            `json:"cpus"`         // logical processors
 	Architecture string         `json:"architecture"` // as uname -m has it: x86_64, aarch64
 	Extra        jsontext.Value `json:",embed"`
 }
 
 // Memory is the size of the main memory.
 type Memory struct {
-	Total Bytes          `json:"total"`
-	RAM   Bytes          `json:"ram"`
+	Total Bytes          `json:"total"` // all of it
+	RAM   Bytes          `json:"ram"`   // the same
 	Extra jsontext.Value `json:",embed"`
 }
 
 // Network is one address of one network interface.
 type Network struct {
-	Address     string         `json:"address"`
-	Name        string         `json:"name"`
-	MTU         int            `json:"mtu"`
-	Broadcast   string         `json:"broadcast"`
-	Description string         `json:"description"`
-	Destination string         `json:"distination"` // the seed's spelling is a promise
-	Flags       int64          `json:"flags"`
-	HWAddr      string         `json:"hwaddr"`
-	Metric      int            `json:"metric"`
-	Netmask     string         `json:"netmask"`
-	Type        string         `json:"type"`
+	Address     string         `json:"address"`     // IPv4 or IPv6
+	Name        string         `json:"name"`        // of the interface
+	MTU         int            `json:"mtu"`         // bytes of its largest packet
+	Broadcast   string         `json:"broadcast"`   // address
+	Description string         `json:"description"` // for people
+	Destination string         `json:"distination"` // of a point-to-point link; spelt like this for good
+	Flags       int64          `json:"flags"`       // of the interface, as the system has them
+	HWAddr      string         `json:"hwaddr"`      // hardware address
+	Metric      int            `json:"metric"`      // of routing
+	Netmask     string         `json:"netmask"`     // of the address
+	Type        string         `json:"type"`        // such as Ethernet
 	Extra       jsontext.Value `json:",embed"`
 }
 
 // Disk is one mounted file system.
 type Disk struct {
-	DirName     string         `json:"dirName"`
-	DevName     string         `json:"devName"`
-	Flags       int64          `json:"flags"`
-	Option      string         `json:"option"`
-	SysTypeName string         `json:"sysTypeName"`
-	Type        int            `json:"type"`
-	TypeName    string         `json:"typeName"`
-	Total       Bytes          `json:"total"`
+	DirName     string         `json:"dirName"`     // where it is mounted
+	DevName     string         `json:"devName"`     // device
+	Flags       int64          `json:"flags"`       // of the mount
+	Option      string         `json:"option"`      // options of the mount
+	SysTypeName string         `json:"sysTypeName"` // file system, such as ext4
+	Type        int            `json:"type"`        // kind of file system, as a number
+	TypeName    string         `json:"typeName"`    // kind of file system
+	Total       Bytes          `json:"total"`       // its size
 	Extra       jsontext.Value `json:",embed"`
 }
 
 // Node is the node record: the seed's JSON and what the master knows besides. Tags and envs belong to people.
 type Node struct {
 	Facts
-	Tags []string          `json:"tags"`
-	ID   string            `json:"id"`
-	Envs map[string]string `json:"envs"`
+	Tags []string          `json:"tags"` // by which queries find it; people's to edit
+	ID   string            `json:"id"`   // of the node, for good
+	Envs map[string]string `json:"envs"` // for ${NAME} in the apps that run here; people's to edit
 
 	Schedulable  bool      `json:"schedulable"`       // false: cordoned, nothing new is placed here
 	Detached     bool      `json:"detached,omitzero"` // reached by carried folders only: it counts as up though nothing is heard of it
 	Drain        bool      `json:"drain"`             // what runs here moves away
 	LastSeen     time.Time `json:"lastSeen"`          // by the master's clock
-	State        NodeState `json:"state"`
-	AgentVersion string    `json:"agentVersion"`
-	Isolation    []string  `json:"isolation"` // limits that this agent can enforce
+	State        NodeState `json:"state"`             // as the master sees it
+	AgentVersion string    `json:"agentVersion"`      // of its agent
+	Isolation    []string  `json:"isolation"`         // limits that this agent can enforce
 }
 
 // NodeState is the state of a node as the master sees it.
@@ -83,9 +83,9 @@ type NodeState string
 
 // The states of a node.
 const (
-	NodeUp       NodeState = "up"
-	NodeDown     NodeState = "down"
-	NodeDraining NodeState = "draining"
+	NodeUp       NodeState = "up"       // its agent is heard of
+	NodeDown     NodeState = "down"     // nothing was heard of its agent for some time
+	NodeDraining NodeState = "draining" // what runs on it moves away
 )
 
 // UnmarshalJSONFrom decodes a node over its defaults: a record is schedulable unless it says otherwise.

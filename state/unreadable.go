@@ -7,7 +7,7 @@ import (
 
 // BadDocument is a document of the bucket that cannot be read now, as the API shows it beside what could last be read.
 type BadDocument struct {
-	Key     string    `json:"key"`
+	Key     string    `json:"key"`             // in the bucket
 	Message string    `json:"message"`         // all of it in one line
 	Errors  []Problem `json:"errors,omitzero"` // each thing that is wrong, with its place
 }

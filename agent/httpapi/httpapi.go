@@ -11,6 +11,7 @@ import (
 	"stathub/state"
 	"stathub/state/metric"
 	"stathub/web/rest"
+	"stathub/web/rest/openapi"
 )
 
 // Supervisor is what the API shows and acts on. Its errors carry state codes.
@@ -82,6 +83,7 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
 	}
+	routes = append(routes, openapi.SchemaRoutes()...)
 	if opts.Metrics != nil {
 		routes = append(routes, rest.Route{Method: "GET", Path: "/metrics", Handler: rest.Metrics(opts.Metrics)})
 	}

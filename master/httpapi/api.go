@@ -16,6 +16,7 @@ import (
 	"stathub/state/guard"
 	"stathub/state/metric"
 	"stathub/web/rest"
+	"stathub/web/rest/openapi"
 )
 
 // Options are what the API is made of.
@@ -59,6 +60,7 @@ func Handler(o Options) http.Handler {
 	if o.Metrics != nil {
 		routes = append(routes, rest.Route{Method: get, Path: "/metrics", Handler: rest.Metrics(o.Metrics)})
 	}
+	routes = append(routes, openapi.SchemaRoutes()...)
 	mux := rest.NewRouter(routes)
 	if o.Page != nil {
 		mux.NotFound(o.Page.ServeHTTP)
