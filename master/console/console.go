@@ -69,6 +69,7 @@ type route struct {
 func (c *console) routes() []route {
 	return []route{
 		{"/", "overview", c.overview},
+		{"/nodes", "nodes", c.nodes},
 	}
 }
 

@@ -110,6 +110,8 @@ func (a *api) routes() []rest.Route {
 		{Method: put, Path: "/v1/node/{id}/env", Handler: a.putEnvs},
 		{Method: post, Path: "/v1/node/{id}/_drain", Handler: a.drain(true)},
 		{Method: post, Path: "/v1/node/{id}/_undrain", Handler: a.drain(false)},
+		{Method: post, Path: "/v1/node/{id}/_cordon", Handler: a.cordon(true)},
+		{Method: post, Path: "/v1/node/{id}/_uncordon", Handler: a.cordon(false)},
 		{Method: get, Path: "/v1/node/{id}/manifest", Handler: a.getManifest},
 		{Method: put, Path: "/v1/node/{id}/manifest", Handler: a.putManifest},
 		{Method: post, Path: "/v1/node/{id}/manifest/{app}/_release", Handler: a.release},

@@ -155,6 +155,17 @@ func (a *api) drain(drain bool) rest.HandlerFunc {
 	}
 }
 
+func (a *api) cordon(cordon bool) rest.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		doc, err := a.control.SetSchedulable(r.Context(), rest.Param(r, "id"), !cordon)
+		if err != nil {
+			return err
+		}
+		rest.WriteView(w, r, http.StatusOK, doc.Value, doc.ETag)
+		return nil
+	}
+}
+
 func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
 	id := rest.Param(r, "id")
 	if a.control.Node(id).ETag == "" && a.control.Manifest(id).ETag == "" {
