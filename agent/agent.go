@@ -20,6 +20,7 @@ import (
 	"stathub/agent/bucket"
 	"stathub/agent/host"
 	"stathub/agent/proc"
+	"stathub/agent/stats"
 	"stathub/agent/supervise"
 	"stathub/state"
 	"stathub/state/guard"
@@ -137,13 +138,15 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	}
 	address := o.address(listener.Addr())
 	hostname, _ := os.Hostname()
+	keeper := stats.New(stats.Options{Path: filepath.Join(o.StoreDirectory, "usage.series"), Measure: new(host.Meter).Measure, Log: log})
 	sv := supervise.New(supervise.Options{
-		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
+		Usage: keeper.Usage,
+		Node:  o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
 		Trust: trust, Mute: o.ReportURL == bucket.Nowhere,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, Alone: o.Standalone(), StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
-	return serve(ctx, o, sv, store, &stores, listener, address, log)
+	return serve(ctx, o, parts{sv, keeper, store, &stores}, listener, address, log)
 }
 
 // isolate gives what limits this agent can enforce.
@@ -209,27 +212,36 @@ func (o *Options) address(bound net.Addr) string {
 // shutdownGrace is how long requests under way get at the end.
 const shutdownGrace = 3 * time.Second
 
+// parts are what an agent is made of.
+type parts struct {
+	sv     *supervise.Supervisor
+	stats  *stats.Keeper
+	store  state.Store
+	stores *guard.Stores
+}
+
 // serve supervises, and serves the page and the API, until ctx ends or one of the two fails.
-func serve(ctx context.Context, o Options, sv *supervise.Supervisor, store state.Store, stores *guard.Stores, l net.Listener, address string, log *slog.Logger) error {
+func serve(ctx context.Context, o Options, p parts, l net.Listener, address string, log *slog.Logger) error {
 	tell(o, l, address, log)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	supervised := make(chan error, 1)
 	go func() {
-		err := sv.Run(ctx)
+		err := p.sv.Run(ctx)
 		cancel(err)
 		supervised <- err
 	}()
 	var aside sync.WaitGroup
 	aside.Go(func() { keepLean(ctx) })
+	aside.Go(func() { p.stats.Run(ctx) })
 	if o.Standalone() { // nobody else looks after its bucket
 		aside.Go(func() {
-			retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: retention.EventDays, CrashDays: retention.CrashDays})
+			retention.Run(ctx, retention.Options{Store: p.store, Log: log, EventDays: retention.EventDays, CrashDays: retention.CrashDays})
 		})
 	}
 	defer aside.Wait()
 	streams := make(chan struct{})
-	server := rest.NewServer(handler(o, sv, store, stores, rest.LoopbackAddr(l.Addr()), streams, log), log)
+	server := rest.NewServer(handler(o, p, rest.LoopbackAddr(l.Addr()), streams, log), log)
 	served := make(chan error, 1)
 	go func() {
 		err := server.Serve(l)

@@ -20,7 +20,8 @@ import (
 
 // handler serves the page and the API. loopback says that the server is reached from this machine only; streams end when
 // stop is closed.
-func handler(o Options, sv *supervise.Supervisor, store state.Store, stores *guard.Stores, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
+func handler(o Options, p parts, loopback bool, stop <-chan struct{}, log *slog.Logger) http.Handler {
+	sv, store, stores := p.sv, p.store, p.stores
 	told := gauges{started: time.Now(), sv: sv, stores: stores}
 	opts := httpapi.Options{
 		Metrics: told.write,
@@ -28,6 +29,7 @@ func handler(o Options, sv *supervise.Supervisor, store state.Store, stores *gua
 		Master:  o.master(),
 		Ready:   func() error { return ready(sv) },
 		Stop:    stop,
+		Stats:   p.stats,
 	}
 	if o.Standalone() {
 		opts.Editor = standalone.New(store, o.NodeID, sv)

@@ -18,6 +18,7 @@ type Report struct {
 	Manifest     ManifestStatus `json:"manifest"`        // what it follows
 	Instances    []Instance     `json:"instances"`       // each of its manifest, and those that are on their way out
 	Errors       []string       `json:"errors,omitzero"` // what is wrong with the node as a whole
+	Usage        *Usage         `json:"usage,omitzero"`  // of the node when the report was written; it may be minutes old
 	Extra        jsontext.Value `json:",embed"`
 }
 

@@ -44,6 +44,7 @@ type Options struct {
 	Stop   <-chan struct{}    // closed when streams must end, so that the server can shut down
 
 	Metrics func(*metric.Writer) // what /metrics tells; nil: there is none
+	Stats   Stats                // what /v1/stat tells; nil: there is none
 }
 
 // Handler serves the API, and page at / and /assets/. It is complete: every check of web/rest is in it.
@@ -86,6 +87,9 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 	routes = append(routes, openapi.SchemaRoutes()...)
 	if opts.Metrics != nil {
 		routes = append(routes, rest.Route{Method: "GET", Path: "/metrics", Handler: rest.Metrics(opts.Metrics)})
+	}
+	if opts.Stats != nil {
+		routes = append(routes, rest.Route{Method: "GET", Path: "/v1/stat/{what}", Handler: a.stat})
 	}
 	if page != nil {
 		show := func(w http.ResponseWriter, r *http.Request) error { page.ServeHTTP(w, r); return nil }

@@ -53,6 +53,7 @@ type Options struct {
 	Store state.Store
 
 	Facts     func(context.Context) (state.Facts, error) // default: none
+	Usage     func() *state.Usage                        // of the machine, nil while unknown; default: none
 	Hostname  string                                     // NODE_HOSTNAME
 	Tags      []string                                   // the first tags of a new node
 	Isolation []string                                   // what Limiter can enforce, in the words of package proc and IsolationDisk
@@ -82,6 +83,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Facts == nil {
 		o.Facts = func(context.Context) (state.Facts, error) { return state.Facts{}, nil }
+	}
+	if o.Usage == nil {
+		o.Usage = func() *state.Usage { return nil }
 	}
 	o.Poll = positive(o.Poll, 5*time.Second)
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)

@@ -18,6 +18,7 @@ func (s *Supervisor) Report() state.Report {
 	var ids []proc.Identity
 	s.call(func() { r, ids = s.snapshot() })
 	s.usage.fill(r.Instances, ids, time.Now())
+	r.Usage = s.opts.Usage()
 	for k := range r.Instances {
 		if used, ok := s.disk.get(r.Instances[k].ID); ok {
 			r.Instances[k].Disk = state.Bytes(used.bytes)
@@ -179,7 +180,8 @@ func pause(ctx context.Context, d time.Duration) bool { return pauseOr(ctx, d, n
 // write puts the report into the bucket if it tells something new, with whole also of the processes' use of the machine. It
 // is false when it has to be tried again.
 func (p *reporter) write(ctx context.Context, r state.Report, whole bool) bool {
-	if p.written != nil && same(p.written, &r, whole || time.Since(p.usageAt) >= p.every()) {
+	whole = whole || time.Since(p.usageAt) >= p.every()
+	if p.written != nil && same(p.written, &r, whole) && !(whole && livelier(p.written, &r, p.s.costly())) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
@@ -279,7 +281,7 @@ func same(a, b *state.Report, withUsage bool) bool {
 
 func essence(r *state.Report) []byte {
 	c := *r
-	c.UpdatedAt, c.Extra = time.Time{}, nil
+	c.UpdatedAt, c.Extra, c.Usage = time.Time{}, nil, nil
 	c.Instances = slices.Clone(r.Instances)
 	for k := range c.Instances {
 		i := &c.Instances[k]

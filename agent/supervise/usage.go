@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +31,27 @@ type sample struct {
 func newSampler(r Runner, l Limiter) *sampler {
 	return &sampler{runner: r, limiter: l, last: map[proc.Identity]sample{}}
 }
+
+// livelier reports whether the use of the machine as a whole is notably another one: by a twentieth of its processors or
+// memory, by a hundredth of a disk, or by a fifth of its traffic. Where requests are paid for that alone is no reason for
+// one: it goes out with what else there is to tell.
+func livelier(a, b *state.Report, costly bool) bool {
+	x, y := a.Usage, b.Usage
+	if x == nil || y == nil || costly {
+		return x == nil && y != nil
+	}
+	const leastTraffic = 64 << 10 // bytes a second
+	traffic := func(p, q state.Bytes) bool { return abs(p-q) > max(leastTraffic, max(p, q)/5) }
+	if math.Abs(x.CPU-y.CPU) > 0.05*float64(max(1, b.Facts.OS.CPUs)) || abs(x.Memory.Used-y.Memory.Used) > b.Facts.Memory.Total/20 ||
+		traffic(x.Net.In, y.Net.In) || traffic(x.Net.Out, y.Net.Out) {
+		return true
+	}
+	return !slices.EqualFunc(x.Disks, y.Disks, func(p, q state.DiskUsage) bool {
+		return p.DirName == q.DirName && p.Total == q.Total && abs(p.Used-q.Used) <= q.Total/100
+	})
+}
+
+func abs(b state.Bytes) state.Bytes { return max(b, -b) }
 
 // deepEvery is how often it is looked at what costs a look at each process: files and I/O.
 const deepEvery = 10 * time.Second

@@ -24,6 +24,12 @@ func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any, etag s
 	writeBody(w, "application/json", status, state.Encode(v))
 }
 
+// WriteCompact answers with v in one line: what is long and no document that people edit. It is not to be kept.
+func WriteCompact(w http.ResponseWriter, v any) {
+	w.Header().Set("Cache-Control", "no-store")
+	writeBody(w, "application/json", http.StatusOK, state.EncodeLine(v))
+}
+
 // ReadBody gives the whole body of a request; one longer than limit bytes is code TooLarge, and its connection is closed.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
