@@ -45,6 +45,7 @@ var rules = []rule{
 	{from: "stathub", except: []string{"stathub/state/circuit"}, banned: "github.com/sony/gobreaker", reason: "state/circuit is the only importer of gobreaker"},
 	{from: "stathub", except: []string{"stathub/localstack/faults"}, banned: "github.com/Shopify/toxiproxy", reason: "faults are for tests and the local stack"},
 	{from: "stathub/state/schema", banned: "stathub", only: []string{"stathub/state", "stathub/state/schema"}, reason: "documents are told of by those who show them"},
+	{from: "stathub", except: []string{"stathub/localstack/console"}, banned: "github.com/chromedp", reason: "browsers are for tests"},
 	{from: "stathub/state/metric", banned: "stathub", only: []string{"stathub/state/metric"}, reason: "numbers know nothing of what they count"},
 	{from: "stathub/localstack/faults", banned: "stathub", only: []string{"stathub/state", "stathub/localstack/faults"}, reason: "it breaks ways, whoever goes them"},
 	{from: "stathub/localstack/fleet", banned: "stathub/master", reason: "agents that are simulated meet a master in the bucket, too"},

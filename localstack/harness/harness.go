@@ -52,9 +52,15 @@ func Build(t testing.TB, pkg string, flags ...string) string {
 	return path
 }
 
-// Main runs a package's tests and removes what Build made.
-func Main(m *testing.M) {
+// Main runs a package's tests, does what comes after them, and removes what Build made.
+func Main(m *testing.M, after ...func() error) {
 	code := m.Run()
+	for _, f := range after {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
 	if built.dir != "" {
 		os.RemoveAll(built.dir)
 	}
