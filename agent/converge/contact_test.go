@@ -7,8 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"stathub/agent/schedule"
 	"stathub/state"
+	"stathub/state/schedule"
 )
 
 func TestContact(t *testing.T) {

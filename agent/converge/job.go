@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"stathub/agent/schedule"
 	"stathub/state"
+	"stathub/state/schedule"
 )
 
 // Job makes an instance one of a scheduled job: it is started at set times, and runs to its end. A run that is under way

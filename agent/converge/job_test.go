@@ -7,8 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"stathub/agent/schedule"
 	"stathub/state"
+	"stathub/state/schedule"
 )
 
 func times(t testing.TB, cron string) *schedule.Schedule {

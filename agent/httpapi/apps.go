@@ -64,6 +64,10 @@ func (a *api) writeApp(w http.ResponseWriter, r *http.Request, status int, doc s
 }
 
 func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	editor, err := a.editor(r)
 	if err != nil {
 		return err
@@ -80,12 +84,19 @@ func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if dry {
+		return checkedApp(w, r, doc)
+	}
 	rest.Location(w, "/v1/app/%s", app.Name)
 	a.writeApp(w, r, http.StatusCreated, doc)
 	return nil
 }
 
 func (a *api) putApp(w http.ResponseWriter, r *http.Request) error {
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
@@ -96,6 +107,9 @@ func (a *api) putApp(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return checkedApp(w, r, doc)
 	}
 	if created {
 		rest.Location(w, "/v1/app/%s", name)
@@ -174,6 +188,10 @@ func (a *api) getChoreo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
@@ -184,6 +202,9 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return checkedChoreo(w, r, doc)
 	}
 	a.writeChoreo(w, r, doc)
 	return nil

@@ -113,6 +113,10 @@ func Status(entry *state.ManifestEntry, report state.Report) state.AppStatus {
 }
 
 func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	editor, data, cond, err := a.edit(w, r)
 	if err != nil {
 		return err
@@ -122,6 +126,9 @@ func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return checkedManifest(w, r, m, etag)
 	}
 	a.await(r.Context(), etag)
 	a.writeManifest(w, r, rest.Written(created), m, etag)

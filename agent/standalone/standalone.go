@@ -109,6 +109,9 @@ func (e *Editor) edit(ctx context.Context, change func(m *state.Manifest) error)
 		if err := state.Check(e.key, m); err != nil {
 			return nil, err
 		}
+		if dry(ctx) {
+			return nil, state.ErrNoChange
+		}
 		return state.Encode(m), nil
 	})
 	if err != nil {
@@ -162,6 +165,13 @@ func (e *Editor) PutManifest(ctx context.Context, cond state.Condition,
 	}
 	if m, err = e.made(make(old)); err != nil {
 		return nil, "", false, err
+	}
+	if dry(ctx) {
+		_, entry, err := state.Read(ctx, e.store, e.key, "", state.MaxDocument)
+		if cond.IfAbsent && err == nil {
+			return nil, "", false, state.Errorf(state.Exists, e.key, "there is a manifest already")
+		}
+		return m, entry.ETag, cond.IfAbsent, nil
 	}
 	etag, err = state.Write(ctx, e.store, e.key, state.Encode(m), cond)
 	return m, etag, cond.IfAbsent, err

@@ -10,8 +10,8 @@ import (
 	"stathub/agent/converge"
 	"stathub/agent/events"
 	"stathub/agent/proc"
-	"stathub/agent/schedule"
 	"stathub/state"
+	"stathub/state/schedule"
 )
 
 // ScheduledEnv is the variable in which a process of a scheduled job finds when its run was due, in UTC as of RFC 3339.

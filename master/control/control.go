@@ -127,6 +127,7 @@ type Controller struct {
 	procList procIndex
 	notes    map[scheduler.Note]bool // of the last plan; the loop's alone
 	memo     scheduler.Memo          // of the plans
+	previews scheduler.Memo          // of the plans that nobody carries out
 	balance  balance                 // the loop's alone
 	rounds   atomic.Int64            // finished looks at the whole bucket
 }

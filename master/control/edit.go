@@ -71,6 +71,9 @@ func tryEdit[T any](ctx context.Context, c *Controller, f *folder[T], name strin
 	if err := f.check(key, next); err != nil {
 		return Doc[T]{}, err
 	}
+	if dry(ctx) {
+		return Doc[T]{Value: next, ETag: old.ETag}, nil
+	}
 	doc, err := putDoc(ctx, c, f, name, next, over(old.ETag))
 	switch code := state.CodeOf(err); {
 	case code == state.Stale || code == state.Exists:

@@ -78,6 +78,10 @@ func (a *api) getApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	data, err := rest.ReadBody(w, r, rest.MaxEdit)
 	if err != nil {
 		return err
@@ -90,6 +94,9 @@ func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if dry {
+		return a.checkedApp(w, r, doc)
+	}
 	rest.Location(w, "/v1/app/%s", app.Name)
 	a.writeApp(w, r, http.StatusCreated, app.Name, doc)
 	return nil
@@ -97,6 +104,10 @@ func (a *api) createApp(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) putApp(w http.ResponseWriter, r *http.Request) error {
 	name := rest.Param(r, "name")
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
@@ -106,6 +117,9 @@ func (a *api) putApp(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return a.checkedApp(w, r, doc)
 	}
 	if created {
 		rest.Location(w, "/v1/app/%s", name)

@@ -101,8 +101,15 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	var body io.ReadSeeker
 	if strings.HasPrefix(key, state.KindArtifact.Prefix()) {
+		if dry {
+			return state.Errorf(state.Invalid, key, "an artifact cannot be tried out: leave dryRun away")
+		}
 		file, err := spool(w, r)
 		if err != nil {
 			return err
@@ -117,6 +124,9 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 		}
 		if err := a.validate(r.Context(), key, data); err != nil {
 			return err
+		}
+		if dry {
+			return a.checkedKey(w, r, key, data, cond)
 		}
 		body = bytes.NewReader(data)
 	}

@@ -49,6 +49,10 @@ func (a *api) getChoreo(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	name := rest.Param(r, "name")
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
@@ -63,6 +67,9 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return a.checkedChoreo(w, r, doc, said)
 	}
 	if created {
 		rest.Location(w, "/v1/app/%s/choreo", name)

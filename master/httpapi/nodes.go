@@ -171,6 +171,10 @@ func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
 	if a.control.Node(id).ETag == "" && a.control.Manifest(id).ETag == "" {
 		return rest.NotFound("node", id)
 	}
+	r, dry, err := dryRun(r)
+	if err != nil {
+		return err
+	}
 	data, cond, err := rest.ReadEdit(w, r)
 	if err != nil {
 		return err
@@ -181,6 +185,9 @@ func (a *api) putManifest(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if dry {
+		return writeChecked(w, r, doc.ETag, checked{Document: doc.Value})
 	}
 	rest.WriteJSON(w, r, rest.Written(created), doc.Value, doc.ETag)
 	return nil

@@ -142,3 +142,20 @@ func (s *Schedule) SetBack(last, now time.Time) bool {
 	next := s.Next(last)
 	return next.IsZero() || last.Sub(now) >= next.Sub(last)
 }
+
+// Upcoming gives the next n times after now, by the clock of the schedule's time zone; fewer where it does not come so
+// often, none without a schedule or with one that cannot be read.
+func Upcoming(from *state.Schedule, now time.Time, n int) []time.Time {
+	if from == nil {
+		return nil
+	}
+	s, err := New(from)
+	if err != nil {
+		return nil
+	}
+	var all []time.Time
+	for at := s.Next(now); len(all) < n && !at.IsZero(); at = s.Next(at) {
+		all = append(all, at.In(s.place))
+	}
+	return all
+}
