@@ -35,6 +35,9 @@ var badEvents = []string{
 	"rollout.reverted", "rollout.stalled", "schedule.frozen", "store.lost",
 }
 
+// BadEvents gives the kinds that somebody should look at.
+func BadEvents() []string { return slices.Clone(badEvents) }
+
 // Bad reports whether somebody should look at it.
 func (e EventRow) Bad() bool {
 	_, bad := slices.BinarySearch(badEvents, e.Kind)

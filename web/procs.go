@@ -77,6 +77,7 @@ func (p ProcRow) Healthiness() state.Health {
 type Share struct {
 	Percent int
 	Known   bool
+	Goal    bool // all of it is as it should be
 }
 
 // ShareOf gives used of whole, at most all of it; it is not known where there is no whole.
@@ -84,16 +85,26 @@ func ShareOf(used, whole float64) Share {
 	if !(whole > 0) {
 		return Share{}
 	}
-	return Share{int(min(100, max(0, 100*used/whole))), true}
+	return Share{Percent: int(min(100, max(0, 100*used/whole))), Known: true}
 }
 
-// Level is how near to its end it is: "full", "high" or "".
+// Level is how near to its end it is, where there is something to fear: "full", "high" or "".
 func (s Share) Level() string {
 	switch {
+	case s.Goal:
 	case s.Percent >= 95:
 		return "full"
 	case s.Percent >= 80:
 		return "high"
 	}
 	return ""
+}
+
+// ProcList is the page that finds instances.
+type ProcList struct {
+	Query    string
+	Fault    *QueryFault // why it cannot be read
+	Warnings []string
+	Procs    Procs
+	Pager    Pager
 }

@@ -127,6 +127,7 @@ func functions(l *language) template.FuncMap {
 		"dict":         dict,
 		"join":         strings.Join,
 		"stamp":        stamp,
+		"span":         span,
 		"nodeURL":      NodeURL,
 		"appURL":       AppURL,
 		"procURL":      ProcURL,

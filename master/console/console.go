@@ -70,6 +70,9 @@ func (c *console) routes() []route {
 	return []route{
 		{"/", "overview", c.overview},
 		{"/nodes", "nodes", c.nodes},
+		{"/apps", "apps", c.apps},
+		{"/procs", "procs", c.procs},
+		{"/events", "events", c.events},
 	}
 }
 
