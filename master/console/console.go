@@ -73,6 +73,9 @@ func (c *console) routes() []route {
 		{"/apps", "apps", c.apps},
 		{"/procs", "procs", c.procs},
 		{"/events", "events", c.events},
+		{"/bucket", "bucket", c.bucket},
+		{"/_plugin/head", "bucket", c.bucket}, // where the seed had its data console
+		{"/bucket/*", "bucket", c.document},
 	}
 }
 

@@ -3,7 +3,10 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -106,17 +109,19 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var body io.ReadSeeker
+	var sum string
 	if strings.HasPrefix(key, state.KindArtifact.Prefix()) {
 		if dry {
 			return state.Errorf(state.Invalid, key, "an artifact cannot be tried out: leave dryRun away")
 		}
-		file, err := spool(w, r)
+		h := sha256.New()
+		file, err := spool(w, r, h)
 		if err != nil {
 			return err
 		}
 		defer os.Remove(file.Name())
 		defer file.Close()
-		body = file
+		body, sum = file, hex.EncodeToString(h.Sum(nil))
 	} else {
 		data, err := rest.ReadBody(w, r, rest.MaxEdit)
 		if err != nil {
@@ -135,14 +140,16 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Key  string     `json:"key"`
-		ETag state.ETag `json:"etag"`
-	}{key, etag}, etag)
+		Key    string     `json:"key"`
+		ETag   state.ETag `json:"etag"`
+		SHA256 string     `json:"sha256,omitzero"` // of an artifact, as URIs take it after "#sha256="
+	}{key, etag, sum}, etag)
 	return nil
 }
 
-// spool keeps an artifact in a temporary file, since stores may have to read it more than once. The caller removes it.
-func spool(w http.ResponseWriter, r *http.Request) (_ *os.File, err error) {
+// spool keeps an artifact in a temporary file, since stores may have to read it more than once, and adds it to a hash. The
+// caller removes it.
+func spool(w http.ResponseWriter, r *http.Request, sum hash.Hash) (_ *os.File, err error) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(transferTime))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * transferTime))
 	file, err := os.CreateTemp("", "stathub-upload-*")
@@ -156,7 +163,7 @@ func spool(w http.ResponseWriter, r *http.Request) (_ *os.File, err error) {
 		}
 	}()
 	var large *http.MaxBytesError
-	if _, err := io.Copy(file, http.MaxBytesReader(w, r.Body, maxArtifact)); errors.As(err, &large) {
+	if _, err := io.Copy(io.MultiWriter(file, sum), http.MaxBytesReader(w, r.Body, maxArtifact)); errors.As(err, &large) {
 		return nil, state.Errorf(state.TooLarge, "", "an artifact may have up to %d bytes here; larger ones go straight into the bucket", maxArtifact)
 	} else if err != nil {
 		return nil, state.Errorf(state.Invalid, "", "cannot receive the upload: %w", err)
