@@ -35,6 +35,19 @@ type bucketEntry struct {
 	Error   string     `json:"error,omitzero"` // what is wrong with the document
 }
 
+// bucketListing are keys in their order.
+type bucketListing struct {
+	Entries []bucketEntry `json:"entries"` // in the order of their keys
+	More    bool          `json:"more"`    // ask again with after=<the last key>
+}
+
+// bucketWritten is what came of a write.
+type bucketWritten struct {
+	Key    string     `json:"key"`             // that was written
+	ETag   state.ETag `json:"etag"`            // its revision now
+	SHA256 string     `json:"sha256,omitzero"` // of an artifact, as URIs take it after "#sha256="
+}
+
 func (a *api) listBucket(w http.ResponseWriter, r *http.Request) error {
 	limit, err := rest.Number(r, "limit", defaultKeys, maxKeys)
 	if err != nil {
@@ -53,10 +66,7 @@ func (a *api) listBucket(w http.ResponseWriter, r *http.Request) error {
 		}
 		entries = append(entries, entry)
 	}
-	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Entries []bucketEntry `json:"entries"`
-		More    bool          `json:"more"` // ask again with after=<the last key>
-	}{entries, more}, "")
+	rest.WriteJSON(w, r, http.StatusOK, bucketListing{entries, more}, "")
 	return nil
 }
 
@@ -139,11 +149,7 @@ func (a *api) putKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Key    string     `json:"key"`
-		ETag   state.ETag `json:"etag"`
-		SHA256 string     `json:"sha256,omitzero"` // of an artifact, as URIs take it after "#sha256="
-	}{key, etag, sum}, etag)
+	rest.WriteJSON(w, r, http.StatusOK, bucketWritten{key, etag, sum}, etag)
 	return nil
 }
 

@@ -24,6 +24,13 @@ func (a *api) searchEvents(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// eventCount is how many events match a query.
+type eventCount struct {
+	Count    int      `json:"count"`              // events that match
+	Sum      int      `json:"sum"`                // of what they stand for: one may sum up many
+	Warnings []string `json:"warnings,omitempty"` // what the query may have got wrong
+}
+
 func (a *api) countEvents(w http.ResponseWriter, r *http.Request) error {
 	text, err := queryOf(w, r)
 	if err != nil {
@@ -34,11 +41,7 @@ func (a *api) countEvents(w http.ResponseWriter, r *http.Request) error {
 		return control.QueryError(err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	rest.WriteJSON(w, r, http.StatusOK, struct {
-		Count    int      `json:"count"` // events that match
-		Sum      int      `json:"sum"`   // of what they stand for: one may sum up many
-		Warnings []string `json:"warnings,omitempty"`
-	}{c.Count, c.Sum, c.Warnings}, "")
+	rest.WriteJSON(w, r, http.StatusOK, eventCount{c.Count, c.Sum, c.Warnings}, "")
 	return nil
 }
 

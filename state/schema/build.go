@@ -25,13 +25,15 @@ type Builder struct {
 	prefix string // of references, such as "#/$defs/"
 	docs   Docs
 	defs   map[string]*Schema
-	types  map[string]reflect.Type
+	types  map[string]reflect.Type // of definitions
+	names  map[reflect.Type]string // of types that are not called by their own
 }
 
 // NewBuilder makes a builder whose references start with prefix. docs are those of types that are not of package state.
 func NewBuilder(prefix string, more ...Docs) *Builder {
 	b := &Builder{
 		prefix: prefix, docs: Docs{maps.Clone(docs), maps.Clone(words)}, defs: map[string]*Schema{}, types: map[string]reflect.Type{},
+		names: map[reflect.Type]string{},
 	}
 	for _, d := range more {
 		maps.Copy(b.docs.Members, d.Members)
@@ -48,6 +50,9 @@ func (b *Builder) Defs() Members {
 	}
 	return all
 }
+
+// Name has the definition of the type of sample be called by another name than the type's own.
+func (b *Builder) Name(name string, sample any) { b.names[reflect.TypeOf(sample)] = name }
 
 // Define adds a definition of its own making and gives a reference to it.
 func (b *Builder) Define(name string, s *Schema) *Schema {
@@ -130,6 +135,9 @@ func (b *Builder) bytes() *Schema {
 // object defines a struct.
 func (b *Builder) object(t reflect.Type) *Schema {
 	name, key := t.Name(), t.String()
+	if other := b.names[t]; other != "" {
+		name = other
+	}
 	ref := &Schema{Ref: b.prefix + name}
 	if b.types[name] == t {
 		return ref

@@ -23,6 +23,9 @@ type target struct {
 
 var targets = []target{
 	{into: "state/schema", from: []string{"state"}},
+	{into: "web/rest/openapi", from: []string{"web/rest", "web/rest/openapi"}},
+	{into: "master/httpapi", from: []string{"master/httpapi", "master/history", "master/suggest", "scheduler"}},
+	{into: "agent/httpapi", from: []string{"agent/httpapi", "agent/health", "agent/crash"}},
 }
 
 func main() {
