@@ -41,6 +41,20 @@ var docs = map[string]string{
 	"httpapi.probed":         "probed is the answer of the probes when all is well.",
 	"httpapi.restarted":      "restarted is the answer of _restart.",
 	"httpapi.streamWriter":   "streamWriter gives every write its own time limit, in place of the server's for the whole answer.",
+	"series.Chart":           "Chart is what /v1/stat answers.",
+	"series.Chart.from":      "seconds of the Unix time",
+	"series.Chart.note":      "what to know of it, such as why it is not the agent's own",
+	"series.Chart.step":      "seconds between two points",
+	"series.Chart.unit":      "bytes, bytes/s, cores; empty: a number",
+	"series.Level":           "Level is one resolution of a Set: means over Step, kept for Keep. Both are whole seconds.",
+	"series.Line":            "Line is one series of a chart. All of a chart have points at the same times.",
+	"series.Line.max":        "the whole, such as all cores; 0: there is none",
+	"series.Point":           "Point is a mean over the step that begins at a time. In JSON it is [time, value], the value to some 7 digits, null for NaN.",
+	"series.Set":             "Set is several series that are measured together. Each takes 4 bytes for each slot of each level, all levels from its first value on. A Set is not safe for concurrent use.",
+	"series.Value":           "Value is what was measured under a name.",
+	"series.Window":          "Window is a span of time of a chart.",
+	"series.reader":          "reader takes a file apart; after its end it gives zeros.",
+	"series.ring":            "ring is one level: slot number k, the seconds of the Unix time over the step, is at k modulo the count of slots.",
 }
 
 // words are the constants of string types, with their comments.

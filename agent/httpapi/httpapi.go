@@ -50,6 +50,21 @@ type Options struct {
 // Handler serves the API, and page at / and /assets/. It is complete: every check of web/rest is in it.
 func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 	a := &api{sv: sv, opts: opts}
+	routes := a.table()
+	if page != nil {
+		show := func(w http.ResponseWriter, r *http.Request) error { page.ServeHTTP(w, r); return nil }
+		routes = append(routes,
+			rest.Route{Method: "GET", Path: "/", Handler: show},
+			rest.Route{Method: "GET", Path: "/assets/*", Handler: show})
+	}
+	if page != nil && opts.Editor != nil {
+		routes = append(routes, (&forms{a, page}).routes()...)
+	}
+	return rest.Secure(rest.NewRouter(routes), opts.Secure)
+}
+
+// table has every route of the API.
+func (a *api) table() []rest.Route {
 	routes := []rest.Route{
 		{Method: "GET", Path: "/v1/node", Handler: a.node},
 		{Method: "GET", Path: "/v1/node/tag", Handler: a.tags},
@@ -84,23 +99,13 @@ func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 		{Method: "GET", Path: "/healthz", Handler: a.healthz},
 		{Method: "GET", Path: "/readyz", Handler: a.readyz},
 	}
-	routes = append(routes, openapi.SchemaRoutes()...)
-	if opts.Metrics != nil {
-		routes = append(routes, rest.Route{Method: "GET", Path: "/metrics", Handler: rest.Metrics(opts.Metrics)})
+	if a.opts.Metrics != nil {
+		routes = append(routes, rest.Route{Method: "GET", Path: "/metrics", Handler: rest.Metrics(a.opts.Metrics)})
 	}
-	if opts.Stats != nil {
+	if a.opts.Stats != nil {
 		routes = append(routes, rest.Route{Method: "GET", Path: "/v1/stat/{what}", Handler: a.stat})
 	}
-	if page != nil {
-		show := func(w http.ResponseWriter, r *http.Request) error { page.ServeHTTP(w, r); return nil }
-		routes = append(routes,
-			rest.Route{Method: "GET", Path: "/", Handler: show},
-			rest.Route{Method: "GET", Path: "/assets/*", Handler: show})
-	}
-	if page != nil && opts.Editor != nil {
-		routes = append(routes, (&forms{a, page}).routes()...)
-	}
-	return rest.Secure(rest.NewRouter(routes), opts.Secure)
+	return openapi.WithDocument(routes, description)
 }
 
 type api struct {

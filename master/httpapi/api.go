@@ -3,6 +3,7 @@ package httpapi
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"slices"
@@ -48,19 +49,12 @@ func Handler(o Options) http.Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &api{control: o.Control, journal: o.Journal, leads: o.Master, log: o.Log, proxy: newProxy(), store: o.Store}
-	routes := a.routes()
+	routes := a.table(o)
 	for i, r := range routes {
 		if ofPicture(r.Path) {
 			routes[i].Handler = a.onceRead(r.Handler)
 		}
 	}
-	for what, box := range o.Suggest {
-		routes = append(routes, rest.Route{Method: get, Path: "/v1/" + what + "/_suggest", Handler: a.suggestTo(box)})
-	}
-	if o.Metrics != nil {
-		routes = append(routes, rest.Route{Method: get, Path: "/metrics", Handler: rest.Metrics(o.Metrics)})
-	}
-	routes = append(routes, openapi.SchemaRoutes()...)
 	mux := rest.NewRouter(routes)
 	if o.Page != nil {
 		mux.NotFound(o.Page.ServeHTTP)
@@ -69,6 +63,23 @@ func Handler(o Options) http.Handler {
 		mux.Handle("/state/*", o.Gateway)
 	}
 	return mux
+}
+
+// table has every route of the API, as the options have it.
+func (a *api) table(o Options) []rest.Route {
+	routes := a.routes()
+	for _, what := range slices.Sorted(maps.Keys(o.Suggest)) {
+		routes = append(routes, rest.Route{Method: get, Path: "/v1/" + what + "/_suggest", Handler: a.suggestTo(o.Suggest[what])})
+	}
+	if o.Metrics != nil {
+		routes = append(routes, rest.Route{Method: get, Path: "/metrics", Handler: rest.Metrics(o.Metrics)})
+	}
+	return openapi.WithDocument(routes, func(all []rest.Route) openapi.API { return description(all, o) })
+}
+
+// Document describes the API that Handler serves with these options.
+func Document(o Options) *openapi.Document {
+	return description((&api{}).table(o), o).Document()
 }
 
 const (

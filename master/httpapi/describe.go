@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"maps"
 	"slices"
 
 	"stathub/master/history"
@@ -13,11 +12,11 @@ import (
 	"stathub/web/rest/openapi"
 )
 
-// Description is what the OpenAPI document says of routes: those of the table, and those of Options. A route without a
+// description is what the OpenAPI document says of routes: those of the table, and those of Options. A route without a
 // description, or the other way round, fails a test.
-func description(routes []rest.Route, search []string) openapi.API {
+func description(routes []rest.Route, o Options) openapi.API {
 	ops := openapi.Merge(openapi.Shared(), appOps(), nodeOps(), procOps(), otherOps())
-	for _, what := range search {
+	for what := range o.Suggest {
 		ops["GET /v1/"+what+"/_suggest"] = openapi.Op{
 			Tag: tagOf[what], Sum: "Suggest what may follow in a query, for an input box",
 			Query:  []openapi.Param{openapi.Word("q", "the query so far", "tags:s"), openapi.Number("pos", "the cursor in characters; left out: the end of the query", 0, maxQuery)},
@@ -27,7 +26,7 @@ func description(routes []rest.Route, search []string) openapi.API {
 	return openapi.API{
 		Info:   openapi.Info{Title: "STAT hub master", Version: "1", Description: openapi.Conventions},
 		Tags:   openapi.Tags,
-		Routes: routes, Ops: ops, Params: withNames(),
+		Routes: routes, Ops: ops,
 		Docs: []schema.Docs{{Members: docs, Words: words}},
 		Names: map[string]any{
 			"HistoryEntry": history.Entry{}, "Suggestions": suggest.Answer{}, "QueryFault": suggest.Fault{}, "Killed": killed{},
@@ -37,11 +36,6 @@ func description(routes []rest.Route, search []string) openapi.API {
 }
 
 var tagOf = map[string]string{"app": openapi.Apps, "node": openapi.Nodes, "proc": openapi.Procs, "event": openapi.Events}
-
-func withNames() map[string]string {
-	params := maps.Clone(openapi.Params)
-	return params
-}
 
 // nodeView is a node as the API shows it.
 var nodeView = openapi.Made(func(b *schema.Builder) *schema.Schema {
@@ -79,16 +73,18 @@ func nodeOps() openapi.Ops {
 	return openapi.Ops{
 		"POST /v1/node/_search": {Tag: openapi.Nodes, Sum: "Search nodes", Query: append(search, openapi.Flag("includeDownNode", "those that are down, too")),
 			Body: openapi.Text("the query; empty: every node", "tags:ssd AND os.cpus:>=8").Optional(), Answer: openapi.Page(nodeView)},
-		"GET /v1/node/{id}":            {Tag: openapi.Nodes, Sum: "Show a node", Answer: nodeView, ETag: true, Errors: []int{404, 422}},
-		"DELETE /v1/node/{id}":         {Tag: openapi.Nodes, Sum: "Forget a node that is down", Errors: []int{404, 409}},
-		"GET /v1/node/{id}/tag":        {Tag: openapi.Nodes, Sum: "Show the tags of a node", Answer: tags, ETag: true, Errors: []int{404}},
-		"PUT /v1/node/{id}/tag":        {Tag: openapi.Nodes, Sum: "Replace the tags of a node", Text: "The revision is that of the node.", Body: tags, Answer: tags, ETag: true, Cond: true, Errors: []int{404, 422}},
-		"GET /v1/node/{id}/env":        {Tag: openapi.Nodes, Sum: "Show the environment of a node", Answer: envs, ETag: true, Errors: []int{404}},
-		"PUT /v1/node/{id}/env":        {Tag: openapi.Nodes, Sum: "Replace the environment of a node", Text: "The revision is that of the node.", Body: envs, Answer: envs, ETag: true, Cond: true, Errors: []int{404, 422}},
-		"POST /v1/node/{id}/_drain":    {Tag: openapi.Nodes, Sum: "Move what runs on a node away, and place nothing there", Answer: nodeView, ETag: true, Errors: []int{404}},
-		"POST /v1/node/{id}/_undrain":  {Tag: openapi.Nodes, Sum: "End a drain", Answer: nodeView, ETag: true, Errors: []int{404}},
-		"GET /v1/node/{id}/manifest":   {Tag: openapi.Nodes, Sum: "Show what a node is to run", Answer: manifestView, ETag: true, Errors: []int{404, 422}},
-		"PUT /v1/node/{id}/manifest":   {Tag: openapi.Nodes, Sum: "Replace what a node is to run", Text: "Entries that you change become yours: the master leaves them alone until they are released.", Body: openapi.JSON(state.Manifest{}), Answer: openapi.JSON(state.Manifest{}), Also: []int{201}, ETag: true, Cond: true, Errors: []int{404, 422}},
+		"GET /v1/node/{id}":                          {Tag: openapi.Nodes, Sum: "Show a node", Answer: nodeView, ETag: true, Errors: []int{404, 422}},
+		"DELETE /v1/node/{id}":                       {Tag: openapi.Nodes, Sum: "Forget a node that is down", Errors: []int{404, 409}},
+		"GET /v1/node/{id}/tag":                      {Tag: openapi.Nodes, Sum: "Show the tags of a node", Answer: tags, ETag: true, Errors: []int{404}},
+		"PUT /v1/node/{id}/tag":                      {Tag: openapi.Nodes, Sum: "Replace the tags of a node", Text: "The revision is that of the node.", Body: tags, Answer: tags, ETag: true, Cond: true, Errors: []int{404, 422}},
+		"GET /v1/node/{id}/env":                      {Tag: openapi.Nodes, Sum: "Show the environment of a node", Answer: envs, ETag: true, Errors: []int{404}},
+		"PUT /v1/node/{id}/env":                      {Tag: openapi.Nodes, Sum: "Replace the environment of a node", Text: "The revision is that of the node.", Body: envs, Answer: envs, ETag: true, Cond: true, Errors: []int{404, 422}},
+		"POST /v1/node/{id}/_drain":                  {Tag: openapi.Nodes, Sum: "Move what runs on a node away, and place nothing there", Answer: nodeView, ETag: true, Errors: []int{404}},
+		"POST /v1/node/{id}/_undrain":                {Tag: openapi.Nodes, Sum: "End a drain", Answer: nodeView, ETag: true, Errors: []int{404}},
+		"POST /v1/node/{id}/_cordon":                 {Tag: openapi.Nodes, Sum: "Place nothing new on a node; what runs there stays", Answer: nodeView, ETag: true, Errors: []int{404}},
+		"POST /v1/node/{id}/_uncordon":               {Tag: openapi.Nodes, Sum: "Take a node into use again", Answer: nodeView, ETag: true, Errors: []int{404}},
+		"GET /v1/node/{id}/manifest":                 {Tag: openapi.Nodes, Sum: "Show what a node is to run", Answer: manifestView, ETag: true, Errors: []int{404, 422}},
+		"PUT /v1/node/{id}/manifest":                 {Tag: openapi.Nodes, Sum: "Replace what a node is to run", Text: "Entries that you change become yours: the master leaves them alone until they are released.", Body: openapi.JSON(state.Manifest{}), Answer: openapi.JSON(state.Manifest{}), Also: []int{201}, ETag: true, Cond: true, Errors: []int{404, 422}},
 		"POST /v1/node/{id}/manifest/{app}/_release": {Tag: openapi.Nodes, Sum: "Hand a pinned entry back to the master", Answer: openapi.JSON(state.Manifest{}), ETag: true, Errors: []int{404}},
 	}
 }

@@ -86,6 +86,8 @@ func (b *Builder) of(t reflect.Type) *Schema {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return b.of(t.Elem())
+	case reflect.Interface:
+		return &Schema{}
 	case reflect.Bool:
 		return &Schema{Type: "boolean"}
 	case reflect.Int, reflect.Int64, reflect.Int32:

@@ -63,7 +63,7 @@ var variables = Schema{
 
 func name() Schema { return Schema{Pattern: namePattern} }
 
-// rules are what the check methods of the documents demand and the types do not say. by "package.Type" for all of a type,
+// rules are what the check methods of the documents demand and the types do not say, by "package.Type" for all of a type,
 // by "package.Type.member" for one member.
 var rules = map[string]Schema{
 	"state.App":                    {Required: []string{"name", "toProcess"}},
@@ -159,7 +159,8 @@ var rules = map[string]Schema{
 	"state.Lease":                  {Required: []string{"term"}},
 	"state.Lease.term":             {Minimum: at(1)},
 	"state.Revision":               {Required: []string{"app"}},
-	"state.RollbackInput":          {},
+	"series.Point": {Type: "array", Items: &Schema{Type: []string{"number", "null"}}},
+
 	"state.RollbackInput.revision": {Minimum: at(0)},
 }
 

@@ -24,8 +24,8 @@ type target struct {
 var targets = []target{
 	{into: "state/schema", from: []string{"state"}},
 	{into: "web/rest/openapi", from: []string{"web/rest", "web/rest/openapi"}},
-	{into: "master/httpapi", from: []string{"master/httpapi", "master/history", "master/suggest", "scheduler"}},
-	{into: "agent/httpapi", from: []string{"agent/httpapi", "agent/health", "agent/crash"}},
+	{into: "master/httpapi", from: []string{"master/httpapi", "master/history", "master/suggest", "scheduler", "state/series"}},
+	{into: "agent/httpapi", from: []string{"agent/httpapi", "agent/health", "agent/crash", "state/series"}},
 }
 
 func main() {

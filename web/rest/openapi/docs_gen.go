@@ -20,6 +20,8 @@ var docs = map[string]string{
 	"openapi.Parameter":           "Parameter is one in the path, in the query or in the header.",
 	"openapi.ResponseItem":        "ResponseItem is an answer.",
 	"openapi.Server":              "Server is where the API is.",
+	"openapi.Signal":              "Signal is the body of _kill.",
+	"openapi.Signal.signal":       "its number; left out: 9",
 	"openapi.Tag":                 "Tag is a group of operations.",
 	"openapi.kind":                "kind is an entry of the list of schemas.",
 	"openapi.kind.key":            "where such documents lie in the bucket",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -20,9 +21,8 @@ type API struct {
 	Tags   []Tag // groups, in their order
 	Routes []rest.Route
 	Ops    Ops
-	Docs   []schema.Docs     // comments of types in answers
-	Names  map[string]any    // names for types that have no good one: a sample of each
-	Params map[string]string // what the parameters of paths are
+	Docs   []schema.Docs  // comments of types in answers
+	Names  map[string]any // names for types that have no good one: a sample of each
 }
 
 // Undescribed gives the routes without a description, and the descriptions without a route.
@@ -65,13 +65,7 @@ func (a API) Document() *Document {
 
 func (a API) operation(b *schema.Builder, problem *schema.Schema, method, path string, op Op) *Operation {
 	made := &Operation{ID: operationID(method, path), Tags: []string{op.Tag}, Summary: op.Sum, Description: op.Text}
-	for part := range strings.SplitSeq(path, "{") {
-		if name, _, ok := strings.Cut(part, "}"); ok {
-			made.Parameters = append(made.Parameters, Parameter{
-				Name: name, In: "path", Description: a.Params[name], Required: true, Schema: &schema.Schema{Type: "string"},
-			})
-		}
-	}
+	made.Parameters = inPath(path)
 	for _, p := range op.Query {
 		made.Parameters = append(made.Parameters, Parameter{Name: p.Name, In: "query", Description: p.Text, Schema: &p.Schema, Example: p.Example})
 	}
@@ -84,6 +78,24 @@ func (a API) operation(b *schema.Builder, problem *schema.Schema, method, path s
 	}
 	made.Responses = responses(b, problem, op)
 	return made
+}
+
+// inPath gives the parameters of a path.
+func inPath(path string) (all []Parameter) {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		_, name, _ := strings.Cut(part, "{")
+		name, _, ok := strings.Cut(name, "}")
+		if !ok {
+			continue
+		}
+		text, special := params[parts[i-1]+"/"+name]
+		if !special {
+			text = params[name]
+		}
+		all = append(all, Parameter{Name: name, In: "path", Description: text, Required: true, Schema: &schema.Schema{Type: "string"}})
+	}
+	return all
 }
 
 var condition = []Parameter{
@@ -161,12 +173,19 @@ func operationID(method, path string) string {
 	return id
 }
 
-// Handler serves the document. It is made once.
-func (a API) Handler() rest.HandlerFunc {
-	d := a.Document()
-	etag := state.ContentETag(d)
-	return func(w http.ResponseWriter, r *http.Request) error {
+// WithDocument adds the routes of the schemas and of the document to a table. describe gives what the document of all of
+// them is made from, which happens at the first request.
+func WithDocument(routes []rest.Route, describe func(all []rest.Route) API) []rest.Route {
+	var all []rest.Route
+	made := sync.OnceValues(func() (*Document, state.ETag) {
+		d := describe(all).Document()
+		return d, state.ContentETag(d)
+	})
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		d, etag := made()
 		rest.WriteJSON(w, r, http.StatusOK, d, etag)
 		return nil
 	}
+	all = append(append(routes, SchemaRoutes()...), rest.Route{Method: http.MethodGet, Path: "/v1/openapi.json", Handler: serve})
+	return all
 }

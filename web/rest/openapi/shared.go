@@ -35,9 +35,9 @@ const Conventions = "Bodies are JSON in UTF-8. HEAD is served wherever GET is. E
 	"fails with 412 if somebody else changed the document meanwhile. Without If-Match the last write wins. Unknown members are refused in " +
 	"what you send, but for those that the API itself adds to what it shows."
 
-// Params are what the parameters of paths are.
-var Params = map[string]string{
-	"name": "name of the app", "id": "id of the node", "app": "name of the app", "key": "key in the bucket, slashes and all",
+// params are what the parameters of paths are, where it matters after what.
+var params = map[string]string{
+	"name": "name of the app", "crash/name": "name of what is kept, as the list has it", "id": "id of the node", "app": "name of the app", "key": "key in the bucket, slashes and all",
 	"pid":  "number of the process, or the instance by its name on its node, such as web.0, which has output and reasons also without a process",
 	"kind": "kind of document, see /v1/schema",
 }
@@ -67,6 +67,12 @@ var Output = []Param{
 	Number("tail", "lines from the end", 200, 1_000_000),
 	Word("offset", "byte of the stream to begin at, in place of tail; the header Stathub-Log-Offset of an answer says which bytes it brings", ""),
 	Flag("follow", "go on with what is written from now on, until the client goes away"),
+}
+
+// Window are the parameters of a chart.
+var Window = []Param{
+	Word("time", "how far back: 30min, 1h, 4h, 8h, 24h, or a day: 0day is today, -1day yesterday", "1h"),
+	Word("offset", "minutes east of UTC, where a day begins", ""),
 }
 
 // Merge gives all of several tables; later ones replace what is in earlier ones.

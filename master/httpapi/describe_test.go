@@ -1,0 +1,21 @@
+package httpapi
+
+import (
+	"testing"
+
+	"stathub/master/suggest"
+	"stathub/state/metric"
+)
+
+// Every route has a description in describe.go, and no description is of a route that there is not.
+func TestRoutesAreDescribed(t *testing.T) {
+	boxes := map[string]*suggest.Box{"node": {}, "app": {}, "proc": {}, "event": {}}
+	o := Options{Suggest: boxes, Metrics: func(*metric.Writer) {}}
+	routes, ops := description((&api{}).table(o), o).Undescribed()
+	for _, r := range routes {
+		t.Errorf("%s is served, and describe.go does not say what it does", r)
+	}
+	for _, r := range ops {
+		t.Errorf("describe.go describes %s, which is not served", r)
+	}
+}
