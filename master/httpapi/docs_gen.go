@@ -26,6 +26,7 @@ var docs = map[string]string{
 	"httpapi.bucketWritten":             "bucketWritten is what came of a write.",
 	"httpapi.bucketWritten.etag":        "its revision now",
 	"httpapi.bucketWritten.key":         "that was written",
+	"httpapi.bucketWritten.sha256":      "of an artifact, as URIs take it after \"#sha256=\"",
 	"httpapi.checked":                   "checked is the answer to an edit with ?dryRun=true.",
 	"httpapi.checked.document":          "what would be stored",
 	"httpapi.checked.preview":           "what would come of it",
