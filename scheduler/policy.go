@@ -13,6 +13,7 @@ type Policy struct {
 	Deadline    time.Duration // without a further available instance, after which a rollout has failed
 	AutoRevert  bool          // a rollout that failed puts the last good revision back
 	Canary      int           // instances that go first; 0: none do
+	Paused      bool          // no further instance is replaced
 }
 
 // PolicyOf gives the policy of a choreography, which may be nil.
@@ -34,6 +35,6 @@ func PolicyOf(ch *state.Choreo) Policy {
 	if u.AutoRevert != nil {
 		p.AutoRevert = *u.AutoRevert
 	}
-	p.Canary = u.Canary
+	p.Canary, p.Paused = u.Canary, u.Paused
 	return p
 }

@@ -100,6 +100,9 @@ func (p *planner) rollOut(j *job) {
 	if j.broken != "" {
 		r.Held = "it stays as it is, since a document of it cannot be read: " + j.broken
 	}
+	if r.policy.Paused && r.Held == "" {
+		r.Held = "it is paused"
+	}
 	r.survey(before)
 	r.settleNew()
 	r.judge()
@@ -220,10 +223,11 @@ func (r *rollout) surveyOld(pl *place, n int, c *content) {
 }
 
 // settleNew gives instances that have a new place their content. Until the first ones of the new content, the canaries
-// if there are any, have proved themselves, that is what others still are; instances beside old ones are what these are.
+// if there are any, have proved themselves, or while it is paused, that is what others still are; instances beside old
+// ones are what these are.
 func (r *rollout) settleNew() {
 	r.fresh = r.target
-	if proven := r.revision.Proven || r.Available >= max(1, r.policy.Canary); !proven {
+	if proven := r.revision.Proven || r.Available >= max(1, r.policy.Canary); !proven || r.policy.Paused {
 		most := 0
 		for _, c := range r.j.contents.all {
 			if n := r.working[c]; n > most && samePorts(c, r.j) {

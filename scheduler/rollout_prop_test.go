@@ -12,7 +12,8 @@ import (
 )
 
 // TestRolloutLaws edits an app again and again while nodes come and go, and checks after each second that no more
-// instances are away because of rollouts than the policy allows, and that good content arrives everywhere in the end.
+// instances are away because of rollouts than the policy allows, that none is replaced while rollouts are paused, and that
+// good content arrives everywhere in the end.
 func TestRolloutLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFleet(t)
@@ -31,7 +32,7 @@ func TestRolloutLaws(t *testing.T) {
 				f.watch(t, budget, away)
 			}
 		}
-		f.Apps["web"] = f.good()
+		f.Apps["web"], u.Paused = f.good(), false
 		for _, n := range f.Nodes {
 			n.State = state.NodeUp
 		}
@@ -54,7 +55,7 @@ func (f *fleet) good() *state.App {
 // disturb changes one thing.
 func (f *fleet) disturb(t *rapid.T, nodes int) {
 	id := fmt.Sprint("n", rapid.IntRange(0, nodes-1).Draw(t, "node"))
-	switch rapid.IntRange(0, 9).Draw(t, "change") {
+	switch rapid.IntRange(0, 10).Draw(t, "change") {
 	case 0:
 		f.Choreos["web"].Scale = rapid.IntRange(1, 10).Draw(t, "scale")
 	case 1:
@@ -69,6 +70,8 @@ func (f *fleet) disturb(t *rapid.T, nodes int) {
 		next := *f.Apps["web"]
 		next.RestartToken = rapid.StringMatching("[a-c]").Draw(t, "token")
 		f.Apps["web"] = &next
+	case 10:
+		f.Choreos["web"].Update.Paused = rapid.Bool().Draw(t, "paused")
 	case 6:
 		next := *f.Apps["web"]
 		if next.HealthChecks = nil; rapid.Bool().Draw(t, "checked") {
@@ -101,6 +104,9 @@ func (f *fleet) watch(t *rapid.T, budget int, away map[string]bool) {
 		now[id] = true
 		if old, there := before[id]; there && old.works && old.effect != effect(&e.App, e.RestartToken) {
 			away[id] = true
+		}
+		if old, there := before[id]; there && f.Choreos["web"].Update.Paused && old.effect != effect(&e.App, e.RestartToken) {
+			t.Fatalf("%s was replaced while rollouts are paused; %s; %s", id, f.versions("web"), f.state("web"))
 		}
 	})
 	maps.DeleteFunc(away, func(id string, _ bool) bool { return !now[id] })

@@ -46,6 +46,7 @@ const (
 	RolloutGoing    RolloutState = "going"    // instances are being replaced
 	RolloutStalled  RolloutState = "stalled"  // no progress within the deadline; it goes on should the instance recover
 	RolloutReverted RolloutState = "reverted" // it was given up, and the last good revision is being put back, or is back
+	RolloutPaused   RolloutState = "paused"   // somebody paused it: no further instance is replaced
 	RolloutDone     RolloutState = "done"     // every instance has the change and is healthy
 )
 

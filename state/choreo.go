@@ -1,6 +1,7 @@
 package state
 
 import (
+	"reflect"
 	"strings"
 	"time"
 	_ "time/tzdata" // a document must not be right on one machine and wrong on another
@@ -49,7 +50,21 @@ type UpdatePolicy struct {
 	DeadlineSeconds   *float64       `json:"deadlineSeconds,omitzero"`   // without progress for so long the rollout has failed; default 300
 	AutoRevert        *bool          `json:"autoRevert,omitzero"`        // a rollout that failed goes back to the last good revision; default true
 	Canary            int            `json:"canary,omitzero"`            // instances that go first; default 0
+	Paused            bool           `json:"paused,omitzero"`            // no further instance is replaced while it is true
 	Extra             jsontext.Value `json:",embed"`
+}
+
+// WithPause gives the policy, which may be nil, with rollouts paused or not; nil where it says nothing then.
+func (u *UpdatePolicy) WithPause(paused bool) *UpdatePolicy {
+	var next UpdatePolicy
+	if u != nil {
+		next = *u
+	}
+	next.Paused = paused
+	if reflect.ValueOf(next).IsZero() {
+		return nil
+	}
+	return &next
 }
 
 // The words of Choreo.Mode.

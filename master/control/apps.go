@@ -144,6 +144,34 @@ func (c *Controller) SetQuery(ctx context.Context, name, query string) (Doc[stat
 	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Query = query })
 }
 
+// PauseRollouts has no further instance of an app replaced by a change of it, ResumeRollouts ends that. An app without a
+// choreography is code NotFound.
+func (c *Controller) PauseRollouts(ctx context.Context, name string) (Doc[state.Choreo], error) {
+	return c.pause(ctx, name, true)
+}
+
+// ResumeRollouts is PauseRollouts' opposite.
+func (c *Controller) ResumeRollouts(ctx context.Context, name string) (Doc[state.Choreo], error) {
+	return c.pause(ctx, name, false)
+}
+
+func (c *Controller) pause(ctx context.Context, name string, paused bool) (Doc[state.Choreo], error) {
+	if err := c.hasApp(ctx, name); err != nil {
+		return Doc[state.Choreo]{}, err
+	}
+	return edit(ctx, c, c.choreos, name, state.Condition{}, func(old Doc[state.Choreo]) (*state.Choreo, error) {
+		next, err := present(state.KindChoreo, name, old)
+		if err != nil {
+			return nil, err
+		}
+		if was := next.Update != nil && next.Update.Paused; was == paused {
+			return nil, state.ErrNoChange
+		}
+		next.Update = next.Update.WithPause(paused)
+		return next, nil
+	})
+}
+
 func (c *Controller) editChoreo(ctx context.Context, name string, do func(*state.Choreo)) (Doc[state.Choreo], error) {
 	if err := c.hasApp(ctx, name); err != nil {
 		return Doc[state.Choreo]{}, err

@@ -63,6 +63,11 @@ func choreoEdit(old, now *state.Choreo) (kind, message string) {
 	if old == nil {
 		return AppChoreo, fmt.Sprintf("app %s is to run on nodes that match %q, with a scale of %d", now.App, now.Query, now.Scale)
 	}
+	if message := pauseEdit(old, now); message != "" && now.Update != nil && now.Update.Paused {
+		return RolloutPaused, message
+	} else if message != "" {
+		return RolloutResumed, message
+	}
 	members := differing(old, now)
 	switch {
 	case len(members) == 0:
@@ -73,6 +78,21 @@ func choreoEdit(old, now *state.Choreo) (kind, message string) {
 		return AppScaled, fmt.Sprintf("app %s is scaled from %d to %d", now.App, old.Scale, now.Scale)
 	default:
 		return AppChoreo, fmt.Sprintf("app %s is to run on nodes that match %q, no longer %q", now.App, now.Query, old.Query)
+	}
+}
+
+// pauseEdit says so where pausing or resuming its rollouts is all that an edit did; else it says nothing.
+func pauseEdit(old, now *state.Choreo) string {
+	paused := func(ch *state.Choreo) bool { return ch.Update != nil && ch.Update.Paused }
+	same := *old
+	same.Update = old.Update.WithPause(paused(now))
+	switch {
+	case paused(old) == paused(now) || len(differing(&same, now)) > 0:
+		return ""
+	case paused(now):
+		return fmt.Sprintf("the rollouts of app %s are paused: no further instance is replaced", now.App)
+	default:
+		return fmt.Sprintf("the rollouts of app %s go on", now.App)
 	}
 }
 

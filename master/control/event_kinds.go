@@ -34,8 +34,10 @@ const (
 	AppMoved   = "app.moved"   // instances are to run on other nodes than before
 	AppRemoved = "app.removed" // instances are to run no more
 
-	RolloutBegan    = "rollout.began"    // a change of an app begins to reach its instances
-	RolloutDone     = "rollout.done"     // every instance has it and is healthy: the revision is good
+	RolloutBegan    = "rollout.began"  // a change of an app begins to reach its instances
+	RolloutDone     = "rollout.done"   // every instance has it and is healthy: the revision is good
+	RolloutPaused   = "rollout.paused" // no further instance is replaced until it is resumed
+	RolloutResumed  = "rollout.resumed"
 	RolloutStalled  = "rollout.stalled"  // no further instance became healthy in time
 	RolloutReverted = "rollout.reverted" // so the last good revision is put back
 
@@ -53,7 +55,7 @@ const (
 func step(kind string) bool {
 	switch kind {
 	case AppCreated, AppChanged, AppRolledBack, AppDeleted, AppStarted, AppStopped, AppRestarted, AppScaled, AppChoreo,
-		RolloutBegan, RolloutDone, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased, KillOrdered, ManifestReplaced:
+		RolloutBegan, RolloutDone, RolloutPaused, RolloutResumed, RolloutStalled, RolloutReverted, NodeDrain, NodeUndrain, EntryReleased, KillOrdered, ManifestReplaced:
 		return true
 	default:
 		return false

@@ -50,6 +50,9 @@ func explain(view *state.Rollout, r *scheduler.Rollout, policy scheduler.Policy,
 	default:
 		view.State = state.RolloutGoing
 	}
+	if policy.Paused && r.Old > 0 {
+		view.State = state.RolloutPaused
+	}
 	switch w := r.Wait; {
 	case r.Held != "":
 		view.Reason = r.Held

@@ -3,13 +3,16 @@ package history
 import "stathub/state"
 
 // New makes a revision of an app and its choreography, which may be nil: of what the app is and where it runs, not of
-// whether it is started, how often it was restarted, and where it was placed.
+// whether it is started, how often it was restarted, where it was placed, and whether its rollouts are paused.
 func New(app *state.App, choreo *state.Choreo) *state.Revision {
 	r := &state.Revision{App: *app}
 	r.App.Start, r.App.RestartToken, r.App.Deleted = true, "", false
 	if choreo != nil {
 		bare := *choreo
 		bare.Dist = nil
+		if bare.Update != nil && bare.Update.Paused {
+			bare.Update = bare.Update.WithPause(false)
+		}
 		r.Choreo = &bare
 	}
 	return r

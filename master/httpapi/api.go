@@ -102,6 +102,8 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/app/{name}/_explain", Handler: a.explain},
 		{Method: get, Path: "/v1/app/{name}/history", Handler: a.history},
 		{Method: post, Path: "/v1/app/{name}/_rollback", Handler: a.rollback},
+		{Method: post, Path: "/v1/app/{name}/_pause", Handler: a.onChoreo(a.control.PauseRollouts)},
+		{Method: post, Path: "/v1/app/{name}/_resume", Handler: a.onChoreo(a.control.ResumeRollouts)},
 		{Method: get, Path: "/v1/app/{name}/proc", Handler: a.appProcs},
 
 		{Method: get, Path: "/v1/app/{name}/choreo", Handler: a.getChoreo},

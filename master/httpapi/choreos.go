@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -109,6 +110,18 @@ func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.writeChoreo(w, r, http.StatusOK, doc)
 	return nil
+}
+
+// onChoreo makes a handler of an edit without a body.
+func (a *api) onChoreo(do func(context.Context, string) (control.Doc[state.Choreo], error)) rest.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		doc, err := do(r.Context(), rest.Param(r, "name"))
+		if err != nil {
+			return err
+		}
+		a.writeChoreo(w, r, http.StatusOK, doc)
+		return nil
+	}
 }
 
 func (a *api) getQuery(w http.ResponseWriter, r *http.Request) error {
