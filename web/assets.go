@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"stathub/state"
 	"stathub/web/rest"
@@ -20,16 +21,17 @@ import (
 
 // asset is an embedded file as browsers get it.
 type asset struct {
-	plain, packed []byte // packed is gzip's
-	media, sum    string
+	plain      []byte
+	packed     func() []byte // by gzip, when it is first asked for
+	media, sum string
 }
 
-// assets by their name below /assets/, such as "style.css".
-var assets = packAssets()
+// assets by their name below /assets/, such as "style.css". They are read when the first page is shown.
+var assets = sync.OnceValue(readAssets)
 
 // edition changes with any asset. It is a folder in their URLs, so that browsers may keep them for good, and scripts that
 // import each other by relative names are of one edition.
-var edition = editionOf(assets)
+var edition = sync.OnceValue(func() string { return editionOf(assets()) })
 
 func editionOf(all map[string]*asset) string {
 	sum := sha256.New()
@@ -39,7 +41,7 @@ func editionOf(all map[string]*asset) string {
 	return hex.EncodeToString(sum.Sum(nil)[:6])
 }
 
-func packAssets() map[string]*asset {
+func readAssets() map[string]*asset {
 	all := map[string]*asset{}
 	err := fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -50,7 +52,7 @@ func packAssets() map[string]*asset {
 			return err
 		}
 		sum := sha256.Sum256(data)
-		all[strings.TrimPrefix(name, "assets/")] = &asset{plain: data, packed: pack(data), media: mediaType(name), sum: hex.EncodeToString(sum[:6])}
+		all[strings.TrimPrefix(name, "assets/")] = &asset{plain: data, packed: sync.OnceValue(func() []byte { return pack(data) }), media: mediaType(name), sum: hex.EncodeToString(sum[:6])}
 		return nil
 	})
 	if err != nil {
@@ -85,19 +87,19 @@ func mediaType(name string) string {
 
 // assetPath gives the URL of a file of folder assets.
 func assetPath(name string) string {
-	if assets[name] == nil {
+	if assets()[name] == nil {
 		panic("web: there is no asset " + name)
 	}
-	return "/assets/" + edition + "/" + name
+	return "/assets/" + edition() + "/" + name
 }
 
 // Asset serves what is under /assets/.
 func Asset(w http.ResponseWriter, r *http.Request) error {
-	name, kept := strings.CutPrefix(r.URL.Path, "/assets/"+edition+"/")
+	name, kept := strings.CutPrefix(r.URL.Path, "/assets/"+edition()+"/")
 	if !kept {
 		name = strings.TrimPrefix(r.URL.Path, "/assets/")
 	}
-	a := assets[name]
+	a := assets()[name]
 	if a == nil {
 		return state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path)
 	}
@@ -113,9 +115,11 @@ func Asset(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if len(a.packed) < len(a.plain) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		body = a.packed
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if packed := a.packed(); len(packed) < len(a.plain) {
+			h.Set("Content-Encoding", "gzip")
+			body = packed
+		}
 	}
 	_, _ = w.Write(body) // the browser is gone: nobody to tell
 	return nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"stathub/web/rest"
 )
@@ -73,16 +74,16 @@ type data struct {
 // Show answers with a page.
 func (s *Site) Show(w http.ResponseWriter, r *http.Request, p Page) {
 	l := choose(w, r)
-	t := l.pages[p.Name]
-	if t == nil {
+	parsed, ok := l.pages[p.Name]
+	if !ok {
 		panic("web: there is no page " + p.Name)
 	}
 	d := data{
 		Page: p, Bar: s.bar(), Program: s.program, Sections: s.sections, Lang: l.Tag, Theme: theme(r), URL: here(r), Host: r.Host, Nonce: rand.Text(),
-		Words: l.script,
+		Words: l.script(),
 	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", d); err != nil {
+	if err := parsed().ExecuteTemplate(&b, "layout", d); err != nil {
 		rest.WriteError(w, r, err)
 		return
 	}
@@ -113,15 +114,17 @@ func here(r *http.Request) string {
 	return u.RequestURI()
 }
 
-// parsePages gives every page in one language.
-func parsePages(l *language) map[string]*template.Template {
-	frame := template.Must(template.New("").Funcs(functions(l)).ParseFS(files, "pages/layout.html", "pages/part_*.html"))
+// parsers give every page in one language, each parsed once.
+func parsers(l *language) map[string]func() *template.Template {
+	frame := sync.OnceValue(func() *template.Template {
+		return template.Must(template.New("").Funcs(functions(l)).ParseFS(files, "pages/layout.html", "pages/part_*.html"))
+	})
 	names, _ := fs.Glob(files, "pages/*.html")
-	all := map[string]*template.Template{}
+	all := map[string]func() *template.Template{}
 	for _, name := range names {
 		short := strings.TrimSuffix(path.Base(name), ".html")
 		if short != "layout" && !strings.HasPrefix(short, "part_") {
-			all[short] = template.Must(template.Must(frame.Clone()).ParseFS(files, name))
+			all[short] = sync.OnceValue(func() *template.Template { return template.Must(template.Must(frame().Clone()).ParseFS(files, name)) })
 		}
 	}
 	return all

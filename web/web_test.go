@@ -94,12 +94,12 @@ func TestCatalogues(t *testing.T) {
 	}
 	for _, l := range languages {
 		for key := range used {
-			if l.words[key] == "" {
+			if l.words()[key] == "" {
 				t.Errorf("words/%s.json has no %q", l.Tag, key)
 			}
 		}
-		for key, text := range l.words {
-			other := languages[0].words[key]
+		for key, text := range l.words() {
+			other := languages[0].words()[key]
 			if other == "" {
 				t.Errorf("words/en.json has no %q, words/%s.json does", key, l.Tag)
 			}
@@ -108,12 +108,12 @@ func TestCatalogues(t *testing.T) {
 			}
 		}
 	}
-	for key := range languages[0].words {
+	for key := range languages[0].words() {
 		known := slices.ContainsFunc(family, func(f string) bool { return strings.HasPrefix(key, f) }) || strings.HasPrefix(key, "alert.")
 		if base := strings.TrimSuffix(key, ".one"); !used[key] && !used[base] && !known {
 			t.Errorf("%q is in the catalogue, and nothing uses it", key)
 		}
-		if languages[1].words[key] == "" && !strings.HasSuffix(key, ".one") {
+		if languages[1].words()[key] == "" && !strings.HasSuffix(key, ".one") {
 			t.Errorf("words/zh-CN.json has no %q", key)
 		}
 	}

@@ -5,51 +5,62 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 )
 
-// language is one catalogue, words/<tag>.json, and the pages in it.
+// language is one catalogue, words/<tag>.json, and the pages in it. Each is read when it is first asked for: an agent needs
+// few of them, and most agents are never looked at.
 type language struct {
 	Tag    string
-	words  map[string]string
-	script map[string]string // those that scripts use, without their "js."
-	pages  map[string]*template.Template
+	words  func() map[string]string
+	script func() map[string]string // those that scripts use, without their "js."
+	pages  map[string]func() *template.Template
 }
 
 // languages in order of preference; the first one is the fallback.
 var languages = []*language{newLanguage("en"), newLanguage("zh-CN")}
 
 func newLanguage(tag string) *language {
+	l := &language{Tag: tag}
+	l.words = sync.OnceValue(func() map[string]string { return readWords(tag) })
+	l.script = sync.OnceValue(func() map[string]string {
+		script := map[string]string{}
+		for key, text := range l.words() {
+			if name, ok := strings.CutPrefix(key, "js."); ok {
+				script[name] = text
+			}
+		}
+		return script
+	})
+	l.pages = parsers(l)
+	return l
+}
+
+func readWords(tag string) (words map[string]string) {
 	data, err := files.ReadFile("words/" + tag + ".json")
 	if err != nil {
 		panic(err) // embedded: cannot be missing
 	}
-	l := &language{Tag: tag, script: map[string]string{}}
-	if err := json.Unmarshal(data, &l.words); err != nil {
+	if err := json.Unmarshal(data, &words); err != nil {
 		panic(fmt.Errorf("words/%s.json: %w", tag, err))
 	}
-	for key, text := range l.words {
-		if name, ok := strings.CutPrefix(key, "js."); ok {
-			l.script[name] = text
-		}
-	}
-	l.pages = parsePages(l)
-	return l
+	return words
 }
 
 // word gives the text of a key, with args filled in as package fmt does. With a number as the first one, "<key>.one" is
 // the text for 1 where a language has it.
 func (l *language) word(key string, args ...any) (string, error) {
-	text, ok := l.words[key]
+	text, ok := l.words()[key]
 	if !ok {
 		return "", fmt.Errorf("words/%s.json has no %q", l.Tag, key)
 	}
 	if len(args) == 0 {
 		return text, nil
 	}
-	if one, ok := l.words[key+".one"]; ok && args[0] == 1 {
+	if one, ok := l.words()[key+".one"]; ok && args[0] == 1 {
 		text = one
 	}
 	return fmt.Sprintf(text, args...), nil
@@ -59,7 +70,7 @@ func (l *language) word(key string, args ...any) (string, error) {
 // peer may know more of them.
 func (l *language) value(family string, v any) string {
 	text := fmt.Sprint(v)
-	if w, ok := l.words[family+"."+text]; ok {
+	if w, ok := l.words()[family+"."+text]; ok {
 		return w
 	}
 	return text
