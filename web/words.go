@@ -144,6 +144,10 @@ func functions(l *language) template.FuncMap {
 		"procURL":      ProcURL,
 		"milliseconds": milliseconds,
 		"chartRanges":  ChartRanges,
+		"signal":       SignalName,
+		"took":         Took,
+		"fetched":      Fetched,
+		"deref":        func(n *int) int { return *n },
 	}
 }
 

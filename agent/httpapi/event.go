@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"stathub/agent/crash"
@@ -38,9 +39,15 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// crashes lists what is kept; with ?instance=web.0 of that one.
 func (a *api) crashes(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
-	rest.WriteJSON(w, r, http.StatusOK, a.sv.Crashes(), "")
+	kept := a.sv.Crashes()
+	if name := r.URL.Query().Get("instance"); name != "" {
+		id := a.sv.Report().Node + "/" + name
+		kept = slices.DeleteFunc(slices.Clone(kept), func(c crash.Kept) bool { return c.Instance != id })
+	}
+	rest.WriteJSON(w, r, http.StatusOK, kept, "")
 	return nil
 }
 

@@ -76,6 +76,7 @@ func (c *console) routes() []route {
 		{"/bucket", "bucket", c.bucket},
 		{"/_plugin/head", "bucket", c.bucket}, // where the seed had its data console
 		{"/bucket/*", "bucket", c.document},
+		{"/nodes/{id}/procs/{instance}", "procs", c.proc},
 	}
 }
 
