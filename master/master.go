@@ -24,6 +24,7 @@ import (
 	"stathub/master/journal"
 	"stathub/master/lease"
 	"stathub/master/mirror"
+	"stathub/master/stats"
 	"stathub/state"
 	_ "stathub/state/blobstore" // s3://, gs://, azblob://
 	_ "stathub/state/dirstore"  // file://
@@ -107,6 +108,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		Listed: func() { hub.Changed(live.Lists) }, Told: func(all []state.Event) { events.Tell(all) },
 	})
 	events = journal.New(journal.Options{Store: store, Index: found.events, Log: log, Changed: func() { hub.Changed(live.Events) }})
+	usage := stats.New(stats.Options{Each: eachNode(mind)})
 	loopback := rest.LoopbackAddr(listener.Addr())
 	if !loopback {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
@@ -117,15 +119,15 @@ func Run(ctx context.Context, o Options) (err error) {
 			s := elector.Status()
 			return httpapi.Master{Name: s.Name, Leads: s.Leads, Leader: httpapi.LeaderOf(&s.Leader), Note: s.Note}
 		},
-		Metrics: told.write, Store: stores.States,
+		Metrics: told.write, Store: stores.States, Stats: usage,
 		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored, mind),
-		Page: console.Handler(o.pages(mind, events, elector, &stores, &hub, ctx.Done())),
+		Page: console.Handler(o.pages(mind, events, usage, elector, &stores, &hub, ctx.Done())),
 	})
 	clean := leading(elector, func(ctx context.Context) {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays, RejectedDays: o.RejectedDays})
 	})
 	log.Info("master started", "name", o.name(listener.Addr()), "listening", listener.Addr().String(), "bucket", bucketName(o.StateURL), "version", Version)
-	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{electing(elector, mind.Run), events.Run, clean}, o.Started, log)
+	err = serve(ctx, listener, rest.Secure(api, rest.SecureOptions{Log: log, Loopback: loopback}), []task{electing(elector, mind.Run), events.Run, usage.Run, clean}, o.Started, log)
 	log.Info("master stopped")
 	return err
 }

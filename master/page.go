@@ -8,15 +8,16 @@ import (
 	"stathub/master/control"
 	"stathub/master/journal"
 	"stathub/master/lease"
+	"stathub/master/stats"
 	"stathub/state"
 	"stathub/state/guard"
 	"stathub/web/live"
 )
 
 // pages makes the console. Its streams end when stop is closed.
-func (o *Options) pages(mind *control.Controller, events *journal.Journal, who *lease.Elector, stores *guard.Stores, hub *live.Hub, stop <-chan struct{}) console.Options {
+func (o *Options) pages(mind *control.Controller, events *journal.Journal, usage *stats.Keeper, who *lease.Elector, stores *guard.Stores, hub *live.Hub, stop <-chan struct{}) console.Options {
 	return console.Options{
-		Control: mind, Journal: events, Leader: who.Status, Bucket: bucketName(o.StateURL), Store: stores.States, Live: hub, Stop: stop,
+		Control: mind, Journal: events, Stats: usage, Leader: who.Status, Bucket: bucketName(o.StateURL), Store: stores.States, Live: hub, Stop: stop,
 	}
 }
 
@@ -53,4 +54,13 @@ func bucketName(raw string) string {
 	}
 	u.User, u.RawQuery = nil, ""
 	return u.String()
+}
+
+// eachNode gives the nodes to what keeps their use.
+func eachNode(mind *control.Controller) func(func(stats.Node)) bool {
+	return func(f func(stats.Node)) bool {
+		return mind.EachUsage(func(id string, facts *state.Facts, u *state.Usage, running int) {
+			f(stats.Node{ID: id, Facts: facts, Usage: u, Running: running})
+		})
+	}
 }

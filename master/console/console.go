@@ -10,6 +10,7 @@ import (
 	"stathub/master/control"
 	"stathub/master/journal"
 	"stathub/master/lease"
+	"stathub/master/stats"
 	"stathub/state/guard"
 	"stathub/web"
 	"stathub/web/live"
@@ -20,6 +21,7 @@ import (
 type Options struct {
 	Control *control.Controller
 	Journal *journal.Journal
+	Stats   *stats.Keeper // how much of the nodes is in use
 	Leader  func() lease.Status
 	Bucket  string               // its URL, without secrets
 	Store   func() []guard.State // how the bucket is doing

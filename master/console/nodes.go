@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"stathub/master/control"
 	"stathub/master/index"
@@ -103,7 +104,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	}
 	v.Warnings = found.Warnings
 	for _, n := range found.Rows {
-		v.Rows = append(v.Rows, web.NodeRow{Node: n.Node, Wanted: n.Wanted, Running: n.Running})
+		v.Rows = append(v.Rows, web.NodeRow{Node: n.Node, Wanted: n.Wanted, Running: n.Running, Load: web.Spark(c.Stats.Load(n.ID, n.OS.CPUs, time.Now()))})
 	}
 	v.Pager = web.NewPager(from, nodesShown, found.Total, "/nodes", values)
 	if found.Total == 0 && v.HideDown && v.Fault == nil {

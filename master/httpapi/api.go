@@ -12,6 +12,7 @@ import (
 
 	"stathub/master/control"
 	"stathub/master/journal"
+	"stathub/master/stats"
 	"stathub/master/suggest"
 	"stathub/state"
 	"stathub/state/guard"
@@ -32,6 +33,7 @@ type Options struct {
 
 	Metrics func(*metric.Writer) // what /metrics tells; nil: there is none
 	Store   func() []guard.State // how the bucket is doing; nil: unknown
+	Stats   *stats.Keeper        // what /v1/stat tells
 }
 
 type api struct {
@@ -41,6 +43,7 @@ type api struct {
 	log     *slog.Logger
 	proxy   *httputil.ReverseProxy
 	store   func() []guard.State
+	stats   *stats.Keeper
 }
 
 // Handler serves the API.
@@ -48,7 +51,7 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{control: o.Control, journal: o.Journal, leads: o.Master, log: o.Log, proxy: newProxy(), store: o.Store}
+	a := &api{control: o.Control, journal: o.Journal, leads: o.Master, log: o.Log, proxy: newProxy(), store: o.Store, stats: o.Stats}
 	routes := a.table(o)
 	for i, r := range routes {
 		if ofPicture(r.Path) {
@@ -140,6 +143,9 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/node/{id}/crash/{name}", Handler: a.crash},
 		{Method: get, Path: "/v1/proc", Handler: a.allProcs},
 
+		{Method: get, Path: "/v1/stat/node/{what}", Handler: a.nodeStat},
+		{Method: get, Path: "/v1/stat/cluster", Handler: a.clusterStat},
+
 		{Method: get, Path: "/v1/event/_search", Handler: a.searchEvents},
 		{Method: post, Path: "/v1/event/_search", Handler: a.searchEvents},
 		{Method: get, Path: "/v1/event/_count", Handler: a.countEvents},
@@ -159,7 +165,7 @@ func (a *api) routes() []rest.Route {
 
 // ofPicture reports whether a route answers from what this master has read of the bucket.
 func ofPicture(path string) bool {
-	for _, what := range []string{"/v1/app", "/v1/choreo", "/v1/node", "/v1/proc"} {
+	for _, what := range []string{"/v1/app", "/v1/choreo", "/v1/node", "/v1/proc", "/v1/stat"} {
 		if path == what || strings.HasPrefix(path, what+"/") {
 			return true
 		}

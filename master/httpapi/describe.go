@@ -8,6 +8,7 @@ import (
 	"stathub/scheduler"
 	"stathub/state"
 	"stathub/state/schema"
+	"stathub/state/series"
 	"stathub/web/rest"
 	"stathub/web/rest/openapi"
 )
@@ -104,6 +105,13 @@ func procOps() openapi.Ops {
 		"GET /v1/node/{id}/proc/{pid}/_stdout":   {Tag: openapi.Procs, Sum: "Show what a process wrote to stdout", Query: openapi.Output, Answer: output, Errors: []int{404, 503}},
 		"GET /v1/node/{id}/proc/{pid}/_stderr":   {Tag: openapi.Procs, Sum: "Show what a process wrote to stderr", Query: openapi.Output, Answer: output, Errors: []int{404, 503}},
 		"GET /v1/node/{id}/proc/{pid}/_health":   {Tag: openapi.Procs, Sum: "Show the health checks of a process and their last results", Answer: openapi.JSON([]map[string]any(nil)), Errors: []int{404, 503}},
+		"GET /v1/stat/node/{what}": {Tag: openapi.Nodes, Sum: "Show how much of a node was in use",
+			Text:   "what is os, cpu, mem, disk or net. The agent answers; where it cannot be reached the master does, from what it keeps, and says so in note.",
+			Query:  append([]openapi.Param{openapi.Word("node", "its id", "n1")}, openapi.Window...),
+			Answer: openapi.JSON(series.Chart{}), Errors: []int{404}},
+		"GET /v1/stat/cluster": {Tag: openapi.Nodes, Sum: "Show how much of all nodes that were up was in use",
+			Query:  append([]openapi.Param{openapi.Word("what", "cpu, mem, proc or node; left out: all of them", "cpu")}, openapi.Window...),
+			Answer: openapi.JSON(series.Chart{}), Errors: []int{404}},
 		"GET /v1/node/{id}/crash": {Tag: openapi.Procs, Sum: "List the last outputs of instances that ended badly, newest first",
 			Query: []openapi.Param{openapi.Word("instance", "of this one alone", "web.0")}, Answer: openapi.List(openapi.JSON(keptCrash{}))},
 		"GET /v1/node/{id}/crash/{name}": {Tag: openapi.Procs, Sum: "Show the last output of an instance that ended badly", Answer: openapi.Text("its output", ""), Errors: []int{404}},

@@ -117,14 +117,22 @@ func (a *api) target(r *http.Request, what string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := url.Parse(node.Value.AgentAddress)
+	base, err := agentOf(node.Value)
+	if err != nil {
+		return nil, err
+	}
+	base.Path, base.RawQuery = path.Join("/v1/proc", process, what), r.URL.RawQuery
+	return base, nil
+}
+
+// agentOf gives scheme, host and port of a node's agent; code Unavailable when the node tells none.
+func agentOf(n *state.Node) (*url.URL, error) {
+	base, err := url.Parse(n.AgentAddress)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, state.Errorf(state.Unavailable, "", "node %q tells no address at which its agent can be reached (agentAddress is %q)",
-			node.Value.ID, node.Value.AgentAddress)
+			n.ID, n.AgentAddress)
 	}
-	return &url.URL{
-		Scheme: base.Scheme, Host: base.Host, Path: path.Join("/v1/proc", process, what), RawQuery: r.URL.RawQuery,
-	}, nil
+	return &url.URL{Scheme: base.Scheme, Host: base.Host}, nil
 }
 
 func (a *api) forward(w http.ResponseWriter, r *http.Request, target *url.URL, body []byte) {

@@ -23,7 +23,8 @@ type Chart struct {
 // Line is one series of a chart. All of a chart have points at the same times.
 type Line struct {
 	Name   string  `json:"name"`
-	Max    float64 `json:"max,omitzero"` // the whole, such as all cores; 0: there is none
+	Unit   string  `json:"unit,omitzero"` // where the lines of a chart have several; else that of the chart
+	Max    float64 `json:"max,omitzero"`  // the whole, such as all cores; 0: there is none
 	Points []Point `json:"points"`
 }
 
