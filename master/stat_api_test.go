@@ -14,7 +14,9 @@ func TestStatistics(t *testing.T) {
 	r.agent("n1", state.Instance{ID: "n1/web.0", App: "web", State: state.Running})
 	away := r.agent("n2")
 	away.Close()
-	r.until("known", func() bool { return r.do("GET", "/v1/node/n2", "").status == 200 && r.do("GET", "/v1/node/n1", "").status == 200 })
+	r.until("known", func() bool {
+		return r.do("GET", "/v1/node/n2", "").status == 200 && r.do("GET", "/v1/node/n1", "").status == 200
+	})
 	if got := r.want(200, "GET", "/v1/stat/node/cpu?node=n1&time=4h&offset=480", "").body; got != "GET /v1/stat/cpu?node=n1&time=4h&offset=480 " {
 		t.Errorf("the agent got %q", got)
 	}

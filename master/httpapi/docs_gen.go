@@ -101,6 +101,7 @@ var docs = map[string]string{
 	"series.Level":                      "Level is one resolution of a Set: means over Step, kept for Keep. Both are whole seconds.",
 	"series.Line":                       "Line is one series of a chart. All of a chart have points at the same times.",
 	"series.Line.max":                   "the whole, such as all cores; 0: there is none",
+	"series.Line.unit":                  "where the lines of a chart have several; else that of the chart",
 	"series.Point":                      "Point is a mean over the step that begins at a time. In JSON it is [time, value], the value to some 7 digits, null for NaN.",
 	"series.Set":                        "Set is several series that are measured together. Each takes 4 bytes for each slot of each level, all levels from its first value on. A Set is not safe for concurrent use.",
 	"series.Value":                      "Value is what was measured under a name.",
