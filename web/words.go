@@ -148,6 +148,7 @@ func functions(l *language) template.FuncMap {
 		"took":         Took,
 		"fetched":      Fetched,
 		"deref":        func(n *int) int { return *n },
+		"nodeTabs":     NodeTabs,
 	}
 }
 

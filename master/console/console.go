@@ -79,6 +79,7 @@ func (c *console) routes() []route {
 		{"/_plugin/head", "bucket", c.bucket}, // where the seed had its data console
 		{"/bucket/*", "bucket", c.document},
 		{"/nodes/{id}/procs/{instance}", "procs", c.proc},
+		{"/nodes/{id}", "nodes", c.nodePage},
 	}
 }
 
