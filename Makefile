@@ -29,6 +29,12 @@ test:
 e2e:
 	$(GO) test $(RACE) -count=1 -timeout 20m -run '^TestE2E' -v ./localstack
 
+# Every page in each language, size and colours, with a sheet of all: screenshots/index.html. Needs Chromium.
+screenshots:
+	rm -rf screenshots
+	STATHUB_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -timeout 20m -run '^TestScreenshots$$' ./localstack/console
+	@echo "look at screenshots/index.html"
+
 check:
 	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; }
 	GOOS=linux CGO_ENABLED=0 $(GO) vet ./...
@@ -65,4 +71,4 @@ faults:
 	STATHUB_FAULT_EDITS=$(FAULT_EDITS) $(GO) test -count=1 -timeout 60m -v -run '^Test($(FAULTS))$$' ./localstack/faultsuite
 
 clean:
-	rm -rf bin
+	rm -rf bin screenshots

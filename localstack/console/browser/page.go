@@ -39,7 +39,8 @@ type Page struct {
 	complaints []string
 	allowed    []string
 	pending    sync.WaitGroup
-	urls       map[network.RequestID]string
+	urls       map[network.RequestID]string // of all requests of the document
+	open       map[network.RequestID]bool   // those that have no end yet
 }
 
 // patience bounds each wait; loaded test machines are slow.
@@ -55,7 +56,7 @@ func (b *Browser) Page(t testing.TB, base string, v View) *Page {
 		t.Fatal(b.err)
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	p := &Page{t: t, ctx: ctx, base: base, urls: map[network.RequestID]string{}}
+	p := &Page{t: t, ctx: ctx, base: base, urls: map[network.RequestID]string{}, open: map[network.RequestID]bool{}}
 	t.Cleanup(func() {
 		p.Check()
 		end()
@@ -235,4 +236,34 @@ func runScript(p *Page, source string) (chromedp.Void, error) {
 	ctx, end := context.WithTimeout(p.ctx, patience)
 	defer end()
 	return chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](source))
+}
+
+// Settle waits until the page has asked for nothing for half a second, but for streams that stay open: charts and editors
+// have drawn then what they draw.
+func (p *Page) Settle() {
+	p.t.Helper()
+	Eval[bool](p, `new Promise(resolve => {
+	  let timer = setTimeout(() => resolve(true), 500)
+	  const watcher = new PerformanceObserver(() => { clearTimeout(timer); timer = setTimeout(() => resolve(true), 500) })
+	  watcher.observe({type: "resource"})
+	  setTimeout(() => resolve(true), 5000)
+	})`)
+}
+
+// streams are requests whose answers do not end.
+var streams = regexp.MustCompile(`/live\?|[?&]follow=true|[?&]watch=`)
+
+// WaitIdle waits until every request of the tab has its answer, but for streams: what was sent has arrived.
+func (p *Page) WaitIdle() {
+	p.t.Helper()
+	p.until("all requests to be answered", func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for id := range p.open {
+			if url := p.urls[id]; !streams.MatchString(url) {
+				return fmt.Errorf("%s has no answer", url)
+			}
+		}
+		return nil
+	})
 }

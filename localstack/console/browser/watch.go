@@ -43,7 +43,10 @@ func (p *Page) heard(event any) {
 		}
 	case *network.EventRequestWillBeSent:
 		p.requested(e)
+	case *network.EventResponseReceived: // an answer whose body nobody reads may never finish
+		p.ended(e.RequestID)
 	case *network.EventLoadingFailed:
+		p.ended(e.RequestID)
 		if !e.Canceled && e.ErrorText != "net::ERR_ABORTED" { // a page that is left gives its requests up
 			p.complain("request failed: %s %s", e.ErrorText, p.url(e.RequestID))
 		}
@@ -73,7 +76,11 @@ func spoken(args []*runtime.RemoteObject) string {
 
 func (p *Page) requested(e *network.EventRequestWillBeSent) {
 	p.mu.Lock()
-	p.urls[e.RequestID] = e.Request.URL
+	if e.Type == network.ResourceTypeDocument { // those of the page before have no say any more
+		clear(p.urls)
+		clear(p.open)
+	}
+	p.urls[e.RequestID], p.open[e.RequestID] = e.Request.URL, true
 	p.mu.Unlock()
 	u, err := url.Parse(e.Request.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ws" && u.Scheme != "wss") {
@@ -82,6 +89,12 @@ func (p *Page) requested(e *network.EventRequestWillBeSent) {
 	if u.Scheme+"://"+u.Host != p.base {
 		p.complain("request to another host: %s", e.Request.URL)
 	}
+}
+
+func (p *Page) ended(id network.RequestID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, id)
 }
 
 func (p *Page) url(id network.RequestID) string {
