@@ -84,6 +84,7 @@ class Editor {
         hoverTooltip((view, at) => help_at(view.state, at, this.schema)),
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
         EditorView.contentAttributes.of({
+          tabindex: "0", // what scrolls has to be in reach of the keyboard for those who do not know contenteditable
           "aria-label": label?.textContent.trim() || textarea.getAttribute("aria-label") || word("editor.label"),
           ...(help ? {"aria-describedby": help} : {}), ...(textarea.id ? {id: textarea.id + "-code"} : {}),
         }),
