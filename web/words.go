@@ -137,6 +137,7 @@ func functions(l *language) template.FuncMap {
 		"asset":        assetPath,
 		"dict":         dict,
 		"join":         strings.Join,
+		"fields":       strings.Fields,
 		"stamp":        stamp,
 		"span":         span,
 		"nodeURL":      NodeURL,

@@ -62,7 +62,7 @@ func (a *api) putChoreo(w http.ResponseWriter, r *http.Request) error {
 	doc, created, err := a.control.PutChoreo(r.Context(), name, cond, func(old *state.Choreo) (*state.Choreo, error) {
 		ch, err := rest.DecodeChoreo(state.KindChoreo.Key(name), data, old)
 		if err == nil {
-			said, err = a.control.CheckQuery(r.Context(), ch.Query)
+			said, err = a.checkQuery(r, ch)
 		}
 		return ch, err
 	})

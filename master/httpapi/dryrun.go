@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -60,8 +61,20 @@ func (a *api) intended(r *http.Request, app string) (choreo *state.Choreo, said 
 	if text := values.Get("query"); text != "" {
 		choreo.Query = text
 	}
-	said, err = a.control.CheckQuery(r.Context(), choreo.Query)
+	said, err = a.checkQuery(r, choreo)
 	return choreo, said, err
+}
+
+// checkQuery is CheckQuery, of the query in a document: the column is of the query, not of the document's text.
+func (a *api) checkQuery(r *http.Request, choreo *state.Choreo) (said []string, err error) {
+	said, err = a.control.CheckQuery(r.Context(), choreo.Query)
+	var bad *state.Error
+	if errors.As(err, &bad) {
+		for i := range bad.Problems {
+			bad.Problems[i].Path, bad.Problems[i].Line = "query", 0
+		}
+	}
+	return said, err
 }
 
 // checkedChoreo answers the dry run of a choreography.

@@ -77,7 +77,7 @@ class Editor {
       doc: textarea.value,
       extensions: [
         nonce(), look, EditorState.phrases.of(phrases()), lineNumbers(), foldGutter(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
-        indentUnit.of("    "), EditorState.tabSize.of(4), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
+        indentUnit.of("  "), EditorState.tabSize.of(2), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
         json(), syntaxHighlighting(colours), search({top: true}), lintGutter(), EditorView.lineWrapping,
         linter(view => this.lint(view), {delay: 350}),
         autocompletion({override: [context => complete(context, this.schema)], icons: false}),

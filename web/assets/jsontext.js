@@ -74,18 +74,18 @@ export function at(node, path) {
 // isNothing is true for what is not there, and for null.
 export const isNothing = node => !node || node.kind === "word" && node.value === "null"
 
-// put gives the change that makes the value at path be raw JSON. What is missing on the way is made: objects only. order
+// put gives the change that makes the value at path be raw JSON. What is missing on the way is made. order
 // says which members come before a new one of the outermost object.
 export function put(text, tree, path, raw, order = []) {
   const node = at(tree, path)
   if (node) return {from: node.from, to: node.to, insert: indented(text, node.from, raw)}
   const parent = at(tree, path.slice(0, -1)), name = path.at(-1)
   if (!parent || isNothing(parent)) {
-    const up = path.slice(0, -1)
-    return put(text, tree, up, `{\n    ${JSON.stringify(name)}: ${raw.replaceAll("\n", "\n    ")}\n}`, order)
+    const inner = raw.replaceAll("\n", "\n  ")
+    return put(text, tree, path.slice(0, -1), typeof name === "number" ? `[\n  ${inner}\n]` : `{\n  ${JSON.stringify(name)}: ${inner}\n}`, order)
   }
   if (parent.kind === "list") return inserted(text, parent, parent.items.length, raw)
-  if (parent.kind !== "object") return put(text, tree, path.slice(0, -1), `{\n    ${JSON.stringify(name)}: ${raw}\n}`, order)
+  if (parent.kind !== "object") return put(text, tree, path.slice(0, -1), `{\n  ${JSON.stringify(name)}: ${raw}\n}`, order)
   let place = parent.members.length
   const rank = path.length === 1 ? order.indexOf(name) : -1
   if (rank >= 0) {
@@ -124,7 +124,7 @@ const spansOf = node => node.kind === "list" ? node.items.map(n => ({from: n.fro
 function inserted(text, parent, place, part) {
   const spans = spansOf(parent)
   if (!spans.length) {
-    const indent = indentOf(text, parent.from), inner = `\n${indent}    `
+    const indent = indentOf(text, parent.from), inner = `\n${indent}  `
     return {from: parent.from + 1, to: parent.to - 1, insert: inner + part.replaceAll("\n", inner) + `\n${indent}`}
   }
   const lead = text.slice(place > 0 && place < spans.length ? spans[place - 1].to : parent.from + 1, spans[Math.min(place, spans.length - 1)].from).replace(/^\s*,/, "")
