@@ -12,6 +12,7 @@ type Events struct {
 	Rows   []EventRow
 	NoApp  bool // the page tells the app already
 	NoNode bool // the page tells the node already
+	NoInst bool // the page tells the instance already
 	Local  bool // of an agent: its instances have their pages below /procs
 }
 

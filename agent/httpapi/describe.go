@@ -51,7 +51,7 @@ func procOps() openapi.Ops {
 		"GET /v1/proc/{pid}/_stderr":   {Tag: openapi.Procs, Sum: "Show what a process wrote to stderr", Query: openapi.Output, Answer: output, Errors: []int{404}},
 		"GET /v1/proc/{pid}/_health":   {Tag: openapi.Procs, Sum: "Show the health checks of a process and their last results", Answer: openapi.JSON([]health.Status{}), Errors: []int{404}},
 		"GET /v1/event":                {Tag: openapi.Events, Sum: "List events of this node, newest first", Query: []openapi.Param{openapi.Number("limit", "events at most", defaultEvents, maxEvents)}, Answer: openapi.JSON([]state.Event{})},
-		"GET /v1/crash":                {Tag: openapi.Procs, Sum: "List the last outputs of instances that ended badly, newest first", Answer: openapi.JSON([]crash.Kept{})},
+		"GET /v1/crash":                {Tag: openapi.Procs, Sum: "List the last outputs of instances that ended badly, newest first", Query: []openapi.Param{openapi.Word("instance", "of this one alone", "web.0")}, Answer: openapi.JSON([]crash.Kept{})},
 		"GET /v1/crash/{name}":         {Tag: openapi.Procs, Sum: "Show the last output of an instance that ended badly", Answer: openapi.Text("its output", ""), Errors: []int{404}},
 	}
 }

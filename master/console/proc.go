@@ -32,7 +32,7 @@ func (c *console) proc(r *http.Request) (web.Page, error) {
 		return web.Page{}, err
 	}
 	v.Events = web.NewEvents(found.Rows)
-	v.Events.NoApp, v.Events.NoNode = true, true
+	v.Events.NoApp, v.Events.NoNode, v.Events.NoInst = true, true, true
 	return web.Page{Name: "proc", Topics: []string{live.Node(node), live.App(instance.App), live.Events}, View: v}, nil
 }
 

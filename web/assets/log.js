@@ -196,12 +196,13 @@ class Log {
     try {
       const ansi = new Ansi(), lines = (await source.feed.earlier()).map(text => ansi.line(text))
       if (this.#sources[0] !== source) return
-      const top = this.view.scrollTop, before = this.#lines.rows
+      const top = this.view.scrollTop, before = this.#lines.rows, wasBottom = this.#bottom
       this.#lines.prepend(lines)
       this.#lines.advance(performance.now() + 10 * step)
       this.#bottom = false
       this.rows.draw(false)
-      this.view.scrollTop = top + (this.#lines.rows - before) * this.rows.height
+      const added = (this.#lines.rows - before) * this.rows.height
+      this.view.scrollTop = wasBottom ? added - this.view.clientHeight / 2 : top + added // at the end nobody would see that there are more
     } catch (problem) {
       source.problem = problem.message
     } finally {

@@ -15,7 +15,7 @@ const time = at => element("time", {datetime: at, title: at}, span((Date.now() -
 
 async function health() {
   const place = document.getElementById("health")
-  if (!place || document.hidden) return
+  if (!place || document.hidden || !document.querySelector("[data-pid]")) return // without a process there is nothing to check
   let checks
   try {
     checks = await (await request("GET", place.dataset.health)).json()
