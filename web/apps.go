@@ -65,6 +65,9 @@ func (a AppRow) Reasons() []state.AppReason {
 	return a.Status.Reasons[:min(1, len(a.Status.Reasons))]
 }
 
+// Answered reports whether a health check of it has told something.
+func (a AppRow) Answered() bool { return a.Checked && a.Status.Healthy+a.Status.Unhealthy > 0 }
+
 // Rollout is how far its last change is, while that is of interest.
 func (a AppRow) Rollout() *RolloutView {
 	if r := a.Status.Rollout; r != nil && r.State != state.RolloutDone && (r.State != state.RolloutGoing || r.Old > 0) {

@@ -72,6 +72,14 @@ func links(agentAddress string, ports []int) []link {
 	return all
 }
 
+// clock shows a time, in UTC until a script shows it in the browser's zone.
+func clock(at time.Time) template.HTML {
+	if at.IsZero() {
+		return "–"
+	}
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" data-clock>` + stamp(at) + ` UTC</time>`)
+}
+
 // stamp shows a time in UTC, to the second.
 func stamp(at time.Time) string {
 	if at.IsZero() {

@@ -139,6 +139,7 @@ func functions(l *language) template.FuncMap {
 		"join":         strings.Join,
 		"fields":       strings.Fields,
 		"stamp":        stamp,
+		"clock":        clock,
 		"span":         span,
 		"nodeURL":      NodeURL,
 		"appURL":       AppURL,

@@ -31,7 +31,8 @@ type Options struct {
 
 type console struct {
 	Options
-	site *web.Site
+	site      *web.Site
+	histories histories
 }
 
 // sections are the navigation.
@@ -76,6 +77,7 @@ func (c *console) routes() []route {
 		{"/new", "apps", c.newApp},
 		{"/apps/{name}/edit", "apps", c.editApp},
 		{"/apps/{name}/choreo", "apps", c.editChoreo},
+		{"/apps/{name}", "apps", c.app},
 		{"/procs", "procs", c.procs},
 		{"/events", "events", c.events},
 		{"/bucket", "bucket", c.bucket},

@@ -56,6 +56,17 @@ func (c *Controller) keepHistory(ctx context.Context) {
 	})
 }
 
+// NewestRevision gives the newest revision of an app as this master knows it, without asking the bucket; nil: it does not
+// know. As long as it is the very same, nothing has changed about the revisions.
+func (c *Controller) NewestRevision(app string) *state.Revision {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if p := c.past[app]; p.Past != nil {
+		return p.Last
+	}
+	return nil
+}
+
 // unread has the revisions of an app read anew: the leader is about to write, or has written, what this master only reads.
 func (c *Controller) unread(app string) {
 	c.mu.Lock()

@@ -163,6 +163,9 @@ func compare(all []Entry) {
 	}
 }
 
+// Text is what a revision is of, as indented JSON, for people to compare.
+func Text(r *state.Revision) string { return string(content(r)) }
+
 // Earlier gives the revision that a rollback goes to where nobody names one: the last good one before what the app is now
 // or, where none ever was, the one before it; 0: there is none. all is newest first; now is nil where nobody can tell.
 func Earlier(all []Entry, now *state.Revision) int64 {

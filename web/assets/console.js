@@ -187,11 +187,23 @@ export function span(seconds) {
 }
 setInterval(() => {
   if (document.hidden) return
-  for (const time of document.querySelectorAll("time[datetime]")) {
+  for (const time of document.querySelectorAll("time[datetime]:not([data-clock])")) {
     const text = span((Date.now() - Date.parse(time.dateTime)) / 1000)
     if (time.textContent !== text) time.textContent = text
   }
 }, 1000)
+
+// Times with [data-clock] are shown in the browser's zone. An observer runs before anything is painted.
+const two = n => String(n).padStart(2, "0")
+function showClocks() {
+  for (const time of document.querySelectorAll("time[data-clock]")) {
+    const d = new Date(time.dateTime)
+    const text = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
+    if (time.textContent !== text) { time.title = time.dateTime; time.textContent = text }
+  }
+}
+showClocks()
+new MutationObserver(showClocks).observe(main, {subtree: true, childList: true, characterData: true})
 
 // Keys: / goes to the search box, g and a letter to a section, ? lists them.
 let prefix = 0
