@@ -62,9 +62,12 @@ func appOps() openapi.Ops {
 		"GET /v1/app/{name}/history":  {Tag: openapi.Apps, Sum: "List the revisions of an app, newest first", Answer: openapi.List(openapi.JSON(history.Entry{})), Errors: []int{404}},
 		"POST /v1/app/{name}/_rollback": {Tag: openapi.Apps, Sum: "Go back to a revision", Text: "Without a body: to the last good one before what the app is now. If-Match is of the app.",
 			Body: openapi.JSON(state.RollbackInput{}).Like(`{"revision": 12}`).Optional(), Answer: openapi.App, ETag: true, Cond: true, Errors: []int{404, 422}},
-		"GET /v1/app/{name}/_query":  {Tag: openapi.Apps, Sum: "Show which nodes may run an app", Answer: query, Errors: []int{404}},
-		"POST /v1/app/{name}/_query": {Tag: openapi.Apps, Sum: "Set which nodes may run an app", Body: query, Answer: openapi.JSON(state.Choreo{}), ETag: true, Errors: []int{404}},
-		"GET /v1/choreo":             {Tag: openapi.Apps, Sum: "List all choreographies", Answer: openapi.List(openapi.JSON(state.Choreo{}))},
+		"POST /v1/app/{name}/_pause": {Tag: openapi.Apps, Sum: "Pause the rollouts of an app", Text: "No further instance is replaced until POST _resume.",
+			Answer: openapi.JSON(state.Choreo{}), ETag: true, Errors: []int{404}},
+		"POST /v1/app/{name}/_resume": {Tag: openapi.Apps, Sum: "Let the rollouts of an app go on", Answer: openapi.JSON(state.Choreo{}), ETag: true, Errors: []int{404}},
+		"GET /v1/app/{name}/_query":   {Tag: openapi.Apps, Sum: "Show which nodes may run an app", Answer: query, Errors: []int{404}},
+		"POST /v1/app/{name}/_query":  {Tag: openapi.Apps, Sum: "Set which nodes may run an app", Body: query, Answer: openapi.JSON(state.Choreo{}), ETag: true, Errors: []int{404}},
+		"GET /v1/choreo":              {Tag: openapi.Apps, Sum: "List all choreographies", Answer: openapi.List(openapi.JSON(state.Choreo{}))},
 	}
 }
 

@@ -311,6 +311,7 @@ var docs = map[string]string{
 	"state.UpdatePolicy.deadlineSeconds":       "without progress for so long the rollout has failed; default 300",
 	"state.UpdatePolicy.maxParallel":           "instances that are changed at a time; default 1",
 	"state.UpdatePolicy.minHealthySeconds":     "a new instance must be healthy for so long; default 10",
+	"state.UpdatePolicy.paused":                "no further instance is replaced while it is true",
 	"state.Usage":                              "Usage is how much of a node is in use, over some seconds up to now. What the system does not tell is left out.",
 	"state.Usage.cpu":                          "cores in use, of facts.os.cpus",
 	"state.Usage.load":                         "of 1, 5 and 15 minutes, as getloadavg(3) has it",
@@ -387,6 +388,7 @@ var words = map[string][][2]string{
 		{"going", "instances are being replaced"},
 		{"stalled", "no progress within the deadline; it goes on should the instance recover"},
 		{"reverted", "it was given up, and the last good revision is being put back, or is back"},
+		{"paused", "somebody paused it: no further instance is replaced"},
 		{"done", "every instance has the change and is healthy"},
 	},
 }
