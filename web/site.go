@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"stathub/state"
 	"stathub/web/rest"
 )
 
@@ -102,6 +103,16 @@ func (s *Site) Show(w http.ResponseWriter, r *http.Request, p Page) {
 // ShowError answers a page's request with what is wrong with it. The status is the error's.
 func (s *Site) ShowError(w http.ResponseWriter, r *http.Request, section string, err error) {
 	s.Show(w, r, Page{Name: "error", Section: section, Status: rest.StatusOf(err), View: err.Error()})
+}
+
+// NotFound answers for a path that is nothing: with a page where a person asks, with problem JSON where a program does.
+func (s *Site) NotFound(w http.ResponseWriter, r *http.Request) {
+	err := state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path)
+	if strings.HasPrefix(r.URL.Path, "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		rest.WriteError(w, r, err)
+		return
+	}
+	s.ShowError(w, r, "", err)
 }
 
 // here is the URL of a page, as the live update asks for it again.

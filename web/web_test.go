@@ -147,6 +147,22 @@ func TestCataloguesAreSorted(t *testing.T) {
 	}
 }
 
+// Who follows a link that leads nowhere gets a page, a program gets problem JSON.
+func TestNotFound(t *testing.T) {
+	for path, accept := range map[string]string{"/nope": "text/html,*/*", "/nope2": "*/*", "/v1/nope": "text/html"} {
+		r, w := httptest.NewRequest("GET", path, nil), httptest.NewRecorder()
+		r.Header.Set("Accept", accept)
+		site.NotFound(w, r)
+		want := "application/problem+json"
+		if path == "/nope" {
+			want = "text/html; charset=utf-8"
+		}
+		if got := w.Result(); got.StatusCode != 404 || got.Header.Get("Content-Type") != want {
+			t.Errorf("%s: %s, %s", path, got.Status, got.Header.Get("Content-Type"))
+		}
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	data, err := files.ReadFile(name)

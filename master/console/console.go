@@ -60,6 +60,7 @@ func Handler(o Options) http.Handler {
 	for _, r := range c.routes() {
 		pages.Method(http.MethodGet, r.path, c.page(r))
 	}
+	mux.NotFound(c.site.NotFound)
 	return mux
 }
 
