@@ -18,6 +18,7 @@ import (
 
 	"stathub/agent/artifact"
 	"stathub/agent/bucket"
+	"stathub/agent/console"
 	"stathub/agent/host"
 	"stathub/agent/proc"
 	"stathub/agent/stats"
@@ -26,6 +27,7 @@ import (
 	"stathub/state/guard"
 	"stathub/state/option"
 	"stathub/state/retention"
+	"stathub/web/live"
 	"stathub/web/rest"
 )
 
@@ -139,14 +141,15 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	address := o.address(listener.Addr())
 	hostname, _ := os.Hostname()
 	keeper := stats.New(stats.Options{Path: filepath.Join(o.StoreDirectory, "usage.series"), Measure: new(host.Meter).Measure, Log: log})
+	var changes live.Hub
 	sv := supervise.New(supervise.Options{
-		Usage: keeper.Usage,
-		Node:  o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
+		Usage: keeper.Usage, Changed: func() { changes.Changed(console.Changed) },
+		Node: o.NodeID, Dir: o.StoreDirectory, Store: store, Runner: runner, Artifacts: cache,
 		Facts: factsAt(address), Hostname: hostname, Tags: o.NodeTags, Isolation: isolation, Limiter: runner, Version: Version,
 		Trust: trust, Mute: o.ReportURL == bucket.Nowhere,
 		Poll: o.poll(), Heartbeat: o.Heartbeat, LogsTold: true, Alone: o.Standalone(), StopOnExit: o.StopOnExit, Hurry: o.Hurry, Log: log,
 	})
-	return serve(ctx, o, parts{sv, keeper, store, &stores}, listener, address, log)
+	return serve(ctx, o, parts{sv, keeper, store, &stores, &changes}, listener, address, log)
 }
 
 // isolate gives what limits this agent can enforce.
@@ -218,6 +221,7 @@ type parts struct {
 	stats  *stats.Keeper
 	store  state.Store
 	stores *guard.Stores
+	live   *live.Hub // tells open pages
 }
 
 // serve supervises, and serves the page and the API, until ctx ends or one of the two fails.

@@ -1,20 +1,17 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 	"time"
 
-	"stathub/agent/events"
+	"stathub/agent/console"
 	"stathub/agent/httpapi"
 	"stathub/agent/standalone"
 	"stathub/agent/supervise"
 	"stathub/state"
-	"stathub/state/guard"
-	web "stathub/web/agentpage"
 	"stathub/web/rest"
 )
 
@@ -34,8 +31,20 @@ func handler(o Options, p parts, loopback bool, stop <-chan struct{}, log *slog.
 	if o.Standalone() {
 		opts.Editor = standalone.New(store, o.NodeID, sv)
 	}
-	page := web.AgentPage(func(ctx context.Context) web.Machine { return machine(ctx, o, sv, stores, opts.Editor) })
+	page := console.Handler(console.Options{
+		Supervisor: sv, Editor: opts.Editor, Node: o.NodeID, Master: opts.Master, Manifest: o.manifestPlace(), Stores: stores.States,
+		Measured: p.stats != nil, Live: p.live, Stop: stop,
+	})
 	return httpapi.Handler(sv, page, opts)
+}
+
+// manifestPlace tells people where the node's manifest is: a file, or a key of the bucket.
+func (o *Options) manifestPlace() string {
+	key := state.KindManifest.Key(o.NodeID)
+	if o.Standalone() {
+		return filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(key))
+	}
+	return key
 }
 
 // ready says why the agent cannot work: it has never had a manifest, and the one in the bucket is no good. To have none
@@ -46,69 +55,4 @@ func ready(sv *supervise.Supervisor) error {
 		return state.Errorf(state.Unavailable, "", "%w", errors.New(status.Error))
 	}
 	return nil
-}
-
-// What the page shows of the past; the API has it all.
-const (
-	pageEvents  = 30
-	pageCrashes = 10
-)
-
-// machine is what the page shows at this moment.
-func machine(ctx context.Context, o Options, sv *supervise.Supervisor, stores *guard.Stores, editor *standalone.Editor) web.Machine {
-	r := sv.Report()
-	m := web.Machine{
-		Node: state.Node{
-			Facts: r.Facts, ID: r.Node, Tags: r.Tags, AgentVersion: r.AgentVersion, Isolation: r.Isolation,
-			State: state.NodeUp, LastSeen: r.UpdatedAt, Schedulable: true,
-		},
-		Problems: r.Errors, Stores: stores.States(), Standalone: o.Standalone(), Master: o.master(), Manifest: state.KindManifest.Key(o.NodeID),
-	}
-	if o.Standalone() {
-		m.Manifest = filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(m.Manifest))
-	}
-	if r.Manifest.Error != "" {
-		m.Problems = append(m.Problems, r.Manifest.Error)
-	}
-	for _, e := range sv.Events(pageEvents) {
-		m.Events = append(m.Events, web.Event{Event: e, Bad: events.Bad(e.Kind)})
-	}
-	for _, c := range sv.Crashes() {
-		if len(m.Crashes) < pageCrashes {
-			m.Crashes = append(m.Crashes, c.Name)
-		}
-	}
-	if editor != nil {
-		if tags, err := editor.Tags(ctx); err == nil {
-			m.Node.Tags = tags
-		} else {
-			m.Problems = append(m.Problems, err.Error())
-		}
-		current, _, _ := editor.Manifest(ctx) // what is wrong with it is in the report
-		m.Apps = apps(current, r)
-	}
-	for i := range r.Instances {
-		m.Procs = append(m.Procs, r.Instances[i].Proc(r.Node))
-	}
-	return m
-}
-
-// apps lists the apps of a manifest, which may be nil, with what the report says of them.
-func apps(m *state.Manifest, report state.Report) []web.App {
-	if m == nil {
-		return nil
-	}
-	var all []web.App
-	for i := range m.Apps {
-		entry := &m.Apps[i]
-		status := httpapi.Status(entry, report)
-		app := web.App{
-			Name: entry.App.Name, State: string(status.State), Started: entry.App.Start, Wanted: entry.Count, Running: status.Running,
-		}
-		for _, reason := range status.Reasons {
-			app.Reasons = append(app.Reasons, reason.Message)
-		}
-		all = append(all, app)
-	}
-	return all
 }

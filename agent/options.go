@@ -171,5 +171,5 @@ func (o *Options) poll() time.Duration {
 
 // howToStart tells the owner of a standalone agent how to have something run.
 func (o *Options) howToStart() string {
-	return "add apps on the page, with POST /v1/app, or in " + filepath.Join(o.StoreDirectory, "state", filepath.FromSlash(state.KindManifest.Key(o.NodeID)))
+	return "add apps on the page, with POST /v1/app, or in " + o.manifestPlace()
 }

@@ -34,7 +34,7 @@ func TestSpark(t *testing.T) {
 
 func TestChartParts(t *testing.T) {
 	for _, l := range languages {
-		page := template.Must(template.Must(l.pages["error"]().Clone()).Parse(
+		page := template.Must(template.Must(parsers(l)["error"]().Clone()).Parse(
 			`{{define "parts"}}{{template "chart-head"}}{{template "chart-range"}}{{template "chart" dict "URL" .URL "Title" "CPU"}}{{template "sparkline" .Load}}{{end}}`))
 		var b strings.Builder
 		err := page.ExecuteTemplate(&b, "parts", map[string]any{"URL": `/v1/stat/node/cpu?node="><b>`, "Load": Spark([]float64{0.25, 0.5})})

@@ -47,20 +47,15 @@ type Options struct {
 	Stats   Stats                // what /v1/stat tells; nil: there is none
 }
 
-// Handler serves the API, and page at / and /assets/. It is complete: every check of web/rest is in it.
+// Handler serves the API, and page for whatever the API does not have. It is complete: every check of web/rest is in it.
 func Handler(sv Supervisor, page http.Handler, opts Options) http.Handler {
 	a := &api{sv: sv, opts: opts}
 	routes := a.table()
+	mux := rest.NewRouter(routes)
 	if page != nil {
-		show := func(w http.ResponseWriter, r *http.Request) error { page.ServeHTTP(w, r); return nil }
-		routes = append(routes,
-			rest.Route{Method: "GET", Path: "/", Handler: show},
-			rest.Route{Method: "GET", Path: "/assets/*", Handler: show})
+		mux.NotFound(page.ServeHTTP)
 	}
-	if page != nil && opts.Editor != nil {
-		routes = append(routes, (&forms{a, page}).routes()...)
-	}
-	return rest.Secure(rest.NewRouter(routes), opts.Secure)
+	return rest.Secure(mux, opts.Secure)
 }
 
 // table has every route of the API.

@@ -33,6 +33,7 @@ func (s *Supervisor) tell(kind string, i *instance, message string) bool {
 	if i != nil {
 		e.App, e.Instance = i.app, i.id
 	}
+	defer s.opts.Changed()
 	return s.told.Add(e)
 }
 

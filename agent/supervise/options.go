@@ -54,6 +54,7 @@ type Options struct {
 
 	Facts     func(context.Context) (state.Facts, error) // default: none
 	Usage     func() *state.Usage                        // of the machine, nil while unknown; default: none
+	Changed   func()                                     // the report or the events may have changed; it must not wait; default: nothing
 	Hostname  string                                     // NODE_HOSTNAME
 	Tags      []string                                   // the first tags of a new node
 	Isolation []string                                   // what Limiter can enforce, in the words of package proc and IsolationDisk
@@ -86,6 +87,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Usage == nil {
 		o.Usage = func() *state.Usage { return nil }
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	o.Poll = positive(o.Poll, 5*time.Second)
 	o.Heartbeat = positive(o.Heartbeat, 10*time.Second)

@@ -295,6 +295,7 @@ func (s *Supervisor) call(f func()) {
 
 // changed says that the report may have changed.
 func (s *Supervisor) changed() {
+	s.opts.Changed()
 	select {
 	case s.dirty <- struct{}{}:
 	default:
