@@ -87,7 +87,7 @@ async function bulk(button) {
   }
   await Promise.all(Array.from({length: Math.min(6, ids.length)}, next))
   busy = false
-  if (failed.length === 0) { toast(word("nodes.all.done", done)); place.replaceChildren() }
+  if (failed.length === 0) { toast(done === 1 ? word("done") : word("nodes.all.done", done)); place.replaceChildren() }
   show()
   await renew()
 }
