@@ -68,10 +68,3 @@ type AgentApp struct {
 	Procs      Procs
 	Events     Events
 }
-
-// AgentEdit is the page that writes a new app of a standalone agent, or edits one.
-type AgentEdit struct {
-	Name string // empty: it is a new one
-	ETag string
-	Text string
-}

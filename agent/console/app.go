@@ -34,18 +34,8 @@ func (c *console) app(r *http.Request) (web.Page, error) {
 	return web.Page{Name: "agentapp", Topics: []string{Changed}, View: v}, nil
 }
 
-// blank is the document that a new app starts from.
-const blank = `{
-  "name": "",
-  "toProcess": "",
-  "args": [],
-  "ports": [],
-  "start": true
-}
-`
-
 func (c *console) newApp(*http.Request) (web.Page, error) {
-	return web.Page{Name: "agentedit", View: web.AgentEdit{Text: blank}}, nil
+	return web.Page{Name: "editapp", View: web.Edit{Kind: "app", Text: web.NewApp(), Scale: 1}}, nil
 }
 
 func (c *console) edit(r *http.Request) (web.Page, error) {
@@ -53,6 +43,18 @@ func (c *console) edit(r *http.Request) (web.Page, error) {
 	if err != nil {
 		return web.Page{}, err
 	}
-	app := standalone.AppOf(entry)
-	return web.Page{Name: "agentedit", View: web.AgentEdit{Name: app.Name, ETag: string(state.ContentETag(app)), Text: string(state.Encode(app))}}, nil
+	return edited("app", entry.App.Name, standalone.AppOf(entry)), nil
+}
+
+func (c *console) editChoreo(r *http.Request) (web.Page, error) {
+	_, entry, err := c.entry(r.Context(), name(r))
+	if err != nil {
+		return web.Page{}, err
+	}
+	return edited("choreo", entry.App.Name, standalone.ChoreoOf(entry)), nil
+}
+
+// edited is the page that edits a document of an app.
+func edited(kind, app string, doc any) web.Page {
+	return web.Page{Name: "edit" + kind, View: web.Edit{Kind: kind, Name: app, Text: string(state.Encode(doc)), ETag: string(state.ContentETag(doc))}}
 }

@@ -75,12 +75,13 @@ type route struct {
 func (c *console) routes() []route {
 	all := []route{
 		{"/", "overview", c.overview},
+		{"/apps", "overview", c.overview}, // where pages that a master has, too, lead to
 		{"/apps/{name}", "overview", c.app},
 		{"/procs/{instance}", "overview", c.proc},
 		{"/events", "events", c.events},
 	}
 	if c.Editor != nil {
-		all = append(all, route{"/new", "overview", c.newApp}, route{"/apps/{name}/edit", "overview", c.edit})
+		all = append(all, route{"/new", "overview", c.newApp}, route{"/apps/{name}/edit", "overview", c.edit}, route{"/apps/{name}/choreo", "overview", c.editChoreo})
 	}
 	return all
 }

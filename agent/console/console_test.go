@@ -88,8 +88,9 @@ func TestPages(t *testing.T) {
 		{"with a master", led.URL + "/", []string{`href="http://master:51026"`, `href="/procs/web.0"`, "rack1"}, `data-send="P`},
 		{"an app", alone.URL + "/apps/web", []string{`data-send="DELETE /v1/app/web"`, `data-type="web"`, `href="/apps/web/edit"`}, "http://master"},
 		{"an app of a master", led.URL + "/apps/web", []string{`href="http://master:51026/apps/web"`}, `data-send=`},
-		{"to edit", alone.URL + "/apps/web/edit", []string{`data-app="web"`, `data-still`, `data-kind="app"`}, "data-send="},
-		{"a new one", alone.URL + "/new", []string{`name="count"`, `toProcess`}, "data-send="},
+		{"to edit", alone.URL + "/apps/web/edit", []string{`data-edit="app"`, `data-still`, `data-api="/v1/app/web"`}, "data-send="},
+		{"a new one", alone.URL + "/new", []string{`data-api="/v1/app"`, `toProcess`}, "data-send="},
+		{"how many", alone.URL + "/apps/web/choreo", []string{`data-api="/v1/app/web/choreo"`}, "data-send="},
 		{"an instance", alone.URL + "/procs/web.0", []string{`/v1/proc/web.0`}, "/v1/node/n1"},
 		{"events", led.URL + "/events", []string{`href="/procs/web.0"`}, "data-send="},
 	} {
