@@ -188,3 +188,43 @@ func TestTerminalLines(t *testing.T) {
 		t.Errorf("a line is not whole: %s", bad)
 	}
 }
+
+// The lines of a log are laid out as a model of them says, and no more are kept than may be.
+func TestLinesOfALog(t *testing.T) {
+	w := directory(t, 1)
+	_, path := w.speaker(t, "")
+	p := chromium.Page(t, w.base, browser.View{Lang: "en"})
+	p.Open(path)
+	check, err := os.ReadFile("testdata/lines.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := browser.Eval[string](p, `import(document.querySelector('script[src$="/log.js"]').src.replace("log.js", "log-lines.js")).then(
+	`+string(check)+`)`)
+	if wrong != "" {
+		t.Error(wrong)
+	}
+}
+
+// A log goes on where it was when the server comes back: no line is missing, none is there twice.
+func TestLogOverALostConnection(t *testing.T) {
+	w := directory(t, 1)
+	file, path := w.speaker(t, "")
+	port := w.base[strings.LastIndexByte(w.base, ':')+1:]
+	say(t, file, "before\nhalf a ")
+	p := chromium.Page(t, w.base, browser.View{Lang: "en"})
+	p.Allow("ERR_")
+	p.Allow("503") // until the master has read the bucket again
+	p.Open(path)
+	p.See(rows, "half a")
+	w.master.Stop(t)
+	p.See("[data-part=status]", "No connection")
+	say(t, file, "line\nmeanwhile\n")
+	w.startMaster(t, "--server.port="+port)
+	p.See(rows, "meanwhile")
+	say(t, file, "after\n")
+	p.See(rows, "after")
+	if got := browser.Eval[string](p, `[...document.querySelectorAll($0)].map(e => e.textContent).join("|")`, rows); got != "before|half a line|meanwhile|after" {
+		t.Errorf("the log is %q", got)
+	}
+}
