@@ -12,6 +12,7 @@ import (
 type pastRevision struct {
 	Revision int64          `json:"revision"`
 	App      state.App      `json:"app"`
+	Choreo   *state.Choreo  `json:"choreo"`
 	Changes  []state.Change `json:"changes"`
 	Error    string         `json:"error"`
 }
