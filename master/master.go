@@ -114,15 +114,16 @@ func Run(ctx context.Context, o Options) (err error) {
 		log.Warn("everybody who reaches this address can run programs on the nodes: there is no sign-in yet", "address", listener.Addr())
 	}
 	told := gauges{started: time.Now(), mind: mind, leader: elector, stores: &stores, plans: &plans}
-	api := httpapi.Handler(httpapi.Options{
+	served := httpapi.Options{
 		Master: func() httpapi.Master {
 			s := elector.Status()
 			return httpapi.Master{Name: s.Name, Leads: s.Leads, Leader: httpapi.LeaderOf(&s.Leader), Note: s.Note}
 		},
 		Metrics: told.write, Store: stores.States, Stats: usage,
 		Control: mind, Journal: events, Suggest: found.suggest(), Log: log, Gateway: gateway(ctx, mirrored, mind),
-		Page: console.Handler(o.pages(mind, events, usage, elector, &stores, &hub, ctx.Done())),
-	})
+	}
+	served.Page = console.Handler(o.pages(mind, events, usage, elector, &stores, &hub, httpapi.Document(served), ctx.Done()))
+	api := httpapi.Handler(served)
 	clean := leading(elector, func(ctx context.Context) {
 		retention.Run(ctx, retention.Options{Store: store, Log: log, EventDays: o.EventDays, CrashDays: o.CrashDays, RejectedDays: o.RejectedDays})
 	})

@@ -12,12 +12,13 @@ import (
 	"stathub/state"
 	"stathub/state/guard"
 	"stathub/web/live"
+	"stathub/web/rest/openapi"
 )
 
 // pages makes the console. Its streams end when stop is closed.
-func (o *Options) pages(mind *control.Controller, events *journal.Journal, usage *stats.Keeper, who *lease.Elector, stores *guard.Stores, hub *live.Hub, stop <-chan struct{}) console.Options {
+func (o *Options) pages(mind *control.Controller, events *journal.Journal, usage *stats.Keeper, who *lease.Elector, stores *guard.Stores, hub *live.Hub, api *openapi.Document, stop <-chan struct{}) console.Options {
 	return console.Options{
-		Control: mind, Journal: events, Stats: usage, Leader: who.Status, Bucket: bucketName(o.StateURL), Store: stores.States, Live: hub, Stop: stop,
+		Control: mind, Journal: events, Stats: usage, Leader: who.Status, Bucket: bucketName(o.StateURL), Store: stores.States, Live: hub, API: api, Stop: stop,
 	}
 }
 

@@ -100,6 +100,9 @@ func TestCatalogues(t *testing.T) {
 		}
 		for key, text := range l.words() {
 			other := languages[0].words()[key]
+			if other == "" && inEnglish(key) {
+				continue
+			}
 			if other == "" {
 				t.Errorf("words/en.json has no %q, words/%s.json does", key, l.Tag)
 			}
@@ -118,6 +121,9 @@ func TestCatalogues(t *testing.T) {
 		}
 	}
 }
+
+// inEnglish reports whether the English of a word is in the program itself: comments of types, and the API's description.
+func inEnglish(key string) bool { return strings.HasPrefix(key, "doc.") || strings.HasPrefix(key, "op.") }
 
 // verbs are the arguments of a text, in the order of their numbers.
 func verbs(text string) string {

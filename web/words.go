@@ -76,6 +76,14 @@ func (l *language) value(family string, v any) string {
 	return text
 }
 
+// doc gives a description: text in English is the program's own, so a catalogue need not have it.
+func (l *language) doc(key, text string) string {
+	if w, ok := l.words()[key]; ok {
+		return w
+	}
+	return text
+}
+
 const yearSeconds = 365 * 24 * 3600
 
 // choose finds the language of a request: ?lang=, which is remembered, else what was, else by the browser's
@@ -130,6 +138,7 @@ func functions(l *language) template.FuncMap {
 	return template.FuncMap{
 		"t":            l.word,
 		"value":        l.value,
+		"doc":          l.doc,
 		"size":         size,
 		"ago":          func(at time.Time) template.HTML { return since(time.Now(), at) },
 		"ports":        links,

@@ -17,7 +17,7 @@ func description(routes []rest.Route) openapi.API {
 		Info: openapi.Info{Title: "STAT hub agent", Version: "1", Description: openapi.Conventions +
 			" An agent that has a master answers edits with 403 and the address to send them to."},
 		Tags: openapi.Tags, Routes: routes, Ops: openapi.Merge(openapi.Shared(), nodeOps(), procOps()),
-		Docs:  []schema.Docs{{Members: docs, Words: words}},
+		Docs:  []schema.Docs{{Members: docs(), Words: words()}},
 		Names: map[string]any{"HealthCheckStatus": health.Status{}, "HealthCheckResult": health.Result{}, "Crash": crash.Kept{}, "Killed": killing{}},
 	}
 }

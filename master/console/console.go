@@ -15,6 +15,7 @@ import (
 	"stathub/web"
 	"stathub/web/live"
 	"stathub/web/rest"
+	"stathub/web/rest/openapi"
 )
 
 // Options are what the pages are made of.
@@ -27,11 +28,13 @@ type Options struct {
 	Store   func() []guard.State // how the bucket is doing
 	Live    *live.Hub            // what changes
 	Stop    <-chan struct{}      // closed when streams must end
+	API     *openapi.Document    // what the API does
 }
 
 type console struct {
 	Options
 	site      *web.Site
+	api       *web.API
 	histories histories
 }
 
@@ -49,7 +52,7 @@ var sections = []web.Section{
 
 // Handler serves the pages.
 func Handler(o Options) http.Handler {
-	c := &console{Options: o}
+	c := &console{Options: o, api: web.NewAPI(o.API)}
 	c.site = web.NewSite("master", sections, c.bar)
 	mux := rest.NewRouter([]rest.Route{
 		{Method: "GET", Path: "/live", Handler: o.Live.Stream(o.Stop)},
@@ -74,6 +77,9 @@ func (c *console) routes() []route {
 	return []route{
 		{"/", "overview", c.overview},
 		{"/nodes", "nodes", c.nodes},
+		{"/help", "help", c.help},
+		{"/help/{topic}", "help", c.help},
+		{"/api", "api", c.apiPage},
 		{"/apps", "apps", c.apps},
 		{"/new", "apps", c.newApp},
 		{"/apps/{name}/edit", "apps", c.editApp},

@@ -28,7 +28,7 @@ func description(routes []rest.Route, o Options) openapi.API {
 		Info:   openapi.Info{Title: "STAT hub master", Version: "1", Description: openapi.Conventions},
 		Tags:   openapi.Tags,
 		Routes: routes, Ops: ops,
-		Docs: []schema.Docs{{Members: docs, Words: words}},
+		Docs: []schema.Docs{{Members: docs(), Words: words()}},
 		Names: map[string]any{
 			"HistoryEntry": history.Entry{}, "Suggestions": suggest.Answer{}, "QueryFault": suggest.Fault{}, "Killed": killed{},
 			"Crash": keptCrash{}, "BucketEntry": bucketEntry{}, "ManifestFollowed": manifestStatus{},

@@ -11,11 +11,15 @@ import (
 func TestRoutesAreDescribed(t *testing.T) {
 	boxes := map[string]*suggest.Box{"node": {}, "app": {}, "proc": {}, "event": {}}
 	o := Options{Suggest: boxes, Metrics: func(*metric.Writer) {}}
-	routes, ops := description((&api{}).table(o), o).Undescribed()
+	described := description((&api{}).table(o), o)
+	routes, ops := described.Undescribed()
 	for _, r := range routes {
 		t.Errorf("%s is served, and describe.go does not say what it does", r)
 	}
 	for _, r := range ops {
 		t.Errorf("describe.go describes %s, which is not served", r)
+	}
+	if d := described.Document(); len(d.Components.Schemas) < 10 || d.Components.Schemas.Get("App") == nil {
+		t.Errorf("the document has the schemas %v", d.Components.Schemas)
 	}
 }

@@ -32,7 +32,7 @@ type Builder struct {
 // NewBuilder makes a builder whose references start with prefix. docs are those of types that are not of package state.
 func NewBuilder(prefix string, more ...Docs) *Builder {
 	b := &Builder{
-		prefix: prefix, docs: Docs{maps.Clone(docs), maps.Clone(words)}, defs: map[string]*Schema{}, types: map[string]reflect.Type{},
+		prefix: prefix, docs: Docs{docs(), words()}, defs: map[string]*Schema{}, types: map[string]reflect.Type{},
 		names: map[reflect.Type]string{},
 	}
 	for _, d := range more {
@@ -110,7 +110,7 @@ func (b *Builder) of(t reflect.Type) *Schema {
 func (b *Builder) named(t reflect.Type, s *Schema) *Schema {
 	if t.Name() != "" {
 		s.Description = b.docs.Members[t.String()]
-		s.merge(rules[t.String()])
+		s.merge(rules()[t.String()])
 	}
 	return s
 }
@@ -150,10 +150,10 @@ func (b *Builder) object(t reflect.Type) *Schema {
 	s := &Schema{Description: b.docs.Members[key], Type: "object"}
 	b.types[name], b.defs[name] = t, s
 	b.members(s, t)
-	if closed[key] {
+	if closed()[key] {
 		s.Additional = new(bool)
 	}
-	s.merge(rules[key])
+	s.merge(rules()[key])
 	return ref
 }
 
@@ -177,9 +177,9 @@ func (b *Builder) members(s *Schema, t reflect.Type) {
 		if text := b.docs.Members[place]; text != "" {
 			m.Description = text
 		}
-		m.merge(rules[place])
+		m.merge(rules()[place])
 		s.Properties = append(s.Properties, Member{name, m})
-		if !optional && !documents[key] && !closed[key] {
+		if !optional && !documents()[key] && !closed()[key] {
 			s.Required = append(s.Required, name)
 		}
 	}

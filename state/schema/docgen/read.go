@@ -55,11 +55,12 @@ func (c *comments) take(pkg string, d *ast.GenDecl) {
 				continue
 			}
 			key := pkg + "." + s.Name.Name
-			if text := plain(s.Doc, d.Doc); text != "" {
-				c.members[key] = text
-			}
+			shown := false
 			for _, f := range fields.Fields.List {
-				c.field(key, f)
+				shown = c.field(key, f) || shown
+			}
+			if text := plain(s.Doc, d.Doc); shown && text != "" {
+				c.members[key] = text
 			}
 		case *ast.ValueSpec:
 			c.constant(pkg, d.Tok, s)
@@ -67,18 +68,20 @@ func (c *comments) take(pkg string, d *ast.GenDecl) {
 	}
 }
 
-func (c *comments) field(key string, f *ast.Field) {
+// field takes up a member; false when JSON does not have it.
+func (c *comments) field(key string, f *ast.Field) bool {
 	if f.Tag == nil || len(f.Names) != 1 {
-		return
+		return false
 	}
 	tag, err := strconv.Unquote(f.Tag.Value)
 	if err != nil {
-		return
+		return false
 	}
 	name, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
 	if text := plain(f.Doc, f.Comment); name != "" && text != "" {
 		c.members[key+"."+name] = text
 	}
+	return name != ""
 }
 
 func (c *comments) constant(pkg string, tok token.Token, s *ast.ValueSpec) {

@@ -2,44 +2,37 @@
 
 package openapi
 
-// docs are the comments of types, as "state.App", and of their members, as "state.App.name".
-var docs = map[string]string{
-	"openapi.API":                 "API is what a document is made from.",
-	"openapi.Body":                "Body is that of a request.",
-	"openapi.Components":          "Components are the schemas that others refer to.",
-	"openapi.Content":             "Content is a body: its media type, and how its schema is made.",
-	"openapi.Document":            "Document is an OpenAPI document, as far as it is needed here.",
-	"openapi.Header":              "Header is a header of an answer.",
-	"openapi.Info":                "Info says what the API is.",
-	"openapi.MediaType":           "MediaType is what a body looks like.",
-	"openapi.Op":                  "Op describes the operation of one route, as its table of descriptions has it: what its path and method do not say.",
-	"openapi.Operation":           "Operation is one method of one path.",
-	"openapi.Operation.responses": "by status, \"default\" last",
-	"openapi.Pair":                "Pair is one member of an Ordered.",
-	"openapi.Param":               "Param is a parameter in the query.",
-	"openapi.Parameter":           "Parameter is one in the path, in the query or in the header.",
-	"openapi.ResponseItem":        "ResponseItem is an answer.",
-	"openapi.Server":              "Server is where the API is.",
-	"openapi.Signal":              "Signal is the body of _kill.",
-	"openapi.Signal.signal":       "its number; left out: 9",
-	"openapi.Tag":                 "Tag is a group of operations.",
-	"openapi.kind":                "kind is an entry of the list of schemas.",
-	"openapi.kind.key":            "where such documents lie in the bucket",
-	"openapi.kind.kind":           "name of the kind",
-	"openapi.kind.title":          "for people",
-	"openapi.kind.url":            "of its schema",
-	"rest.Problem":                "Problem is the body of every error answer (RFC 9457), of media type application/problem+json.",
-	"rest.Problem.errors":         "each thing that is wrong with a document",
-	"rest.Problem.status":         "the HTTP status",
-	"rest.Problem.title":          "the status in words",
-	"rest.Problem.type":           "\"urn:stathub:problem:\" and the state code, or about:blank",
-	"rest.Route":                  "Route is one line of a table of routes.",
-	"rest.SecureOptions":          "SecureOptions says what Secure lets through.",
-	"rest.entry":                  "entry is what the access log tells of one request.",
-	"rest.guard":                  "guard is the outermost handler.",
-	"rest.member":                 "member is one member of a JSON object, by where it stands in the text.",
-	"rest.recorder":               "recorder sees what is answered. http.ResponseController reaches the writer below through Unwrap.",
+// docs gives the comments of types, as "state.App", and of their members, as "state.App.name".
+func docs() map[string]string {
+	return map[string]string{
+		"openapi.Body":                "Body is that of a request.",
+		"openapi.Components":          "Components are the schemas that others refer to.",
+		"openapi.Document":            "Document is an OpenAPI document, as far as it is needed here.",
+		"openapi.Header":              "Header is a header of an answer.",
+		"openapi.Info":                "Info says what the API is.",
+		"openapi.MediaType":           "MediaType is what a body looks like.",
+		"openapi.Operation":           "Operation is one method of one path.",
+		"openapi.Operation.responses": "by status, \"default\" last",
+		"openapi.Parameter":           "Parameter is one in the path, in the query or in the header.",
+		"openapi.ResponseItem":        "ResponseItem is an answer.",
+		"openapi.Server":              "Server is where the API is.",
+		"openapi.Signal":              "Signal is the body of _kill.",
+		"openapi.Signal.signal":       "its number; left out: 9",
+		"openapi.Tag":                 "Tag is a group of operations.",
+		"openapi.kind":                "kind is an entry of the list of schemas.",
+		"openapi.kind.key":            "where such documents lie in the bucket",
+		"openapi.kind.kind":           "name of the kind",
+		"openapi.kind.title":          "for people",
+		"openapi.kind.url":            "of its schema",
+		"rest.Problem":                "Problem is the body of every error answer (RFC 9457), of media type application/problem+json.",
+		"rest.Problem.errors":         "each thing that is wrong with a document",
+		"rest.Problem.status":         "the HTTP status",
+		"rest.Problem.title":          "the status in words",
+		"rest.Problem.type":           "\"urn:stathub:problem:\" and the state code, or about:blank",
+	}
 }
 
-// words are the constants of string types, with their comments.
-var words = map[string][][2]string{}
+// words gives the constants of string types, with their comments.
+func words() map[string][][2]string {
+	return map[string][][2]string{}
+}

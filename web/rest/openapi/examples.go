@@ -1,5 +1,10 @@
 package openapi
 
+// ExampleOf gives a document of a kind as people type it; empty: there is none.
+func ExampleOf(kind string) string {
+	return map[string]string{"app": typedApp, "choreo": typedChoreo, "manifest": typedManifest, "tags": typedTags, "envs": typedEnvs}[kind]
+}
+
 // Documents as people type them and as the API shows them. A test holds them against the schemas.
 const (
 	typedApp = `{
@@ -34,6 +39,17 @@ const (
   "scale": 5,
   "update": {"maxParallel": 2}
 }`
+	typedManifest = `{
+  "node": "n1",
+  "apps": [
+    {
+      "app": {"name": "hello", "toProcess": "python3 -m http.server", "args": ["${PORT}"], "ports": [0]},
+      "count": 2
+    }
+  ]
+}`
+	typedTags   = `["ssd", "zone:b"]`
+	typedEnvs   = `{"REGION": "cn-east"}`
 	shownChoreo = `{
   "app": "http_server",
   "query": "tags:ssd AND os.cpus:>=4",

@@ -40,7 +40,8 @@ func (a API) Undescribed() (routes, descriptions []string) {
 
 // Document describes the routes of the table that have a description, in its order.
 func (a API) Document() *Document {
-	b := schema.NewBuilder("#/components/schemas/", append([]schema.Docs{{Members: docs, Words: words}}, a.Docs...)...)
+	b := schema.NewBuilder("#/components/schemas/", append([]schema.Docs{{Members: docs(), Words: words()}}, a.Docs...)...)
+	b.Name("DocumentProblem", state.Problem{})
 	for name, sample := range a.Names {
 		b.Name(name, sample)
 	}
