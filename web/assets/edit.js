@@ -19,16 +19,13 @@ let placed = placement ? summary() : ""
 const form = new Form(fields, {order: order.split(" "), nullable: ["resAlloc"], changed: change => { editor.edit([change]); dirty() }})
 const editor = mount(area, {validate: check, changed: text => { show(text); dirty() }})
 if (page.querySelector("input[data-query]")) bindQuery(page.querySelector("input[data-query]"))
-show(area.value)
-form.openUsed()
-editor.check()
-for (const list of page.querySelectorAll("datalist[data-zones]")) list.append(...(Intl.supportedValuesOf?.("timeZone") || []).map(zone => element("option", {value: zone})))
 
 // bindQuery makes the input box for queries a field; in a new app's form it is none of the document's.
 function bindQuery(input) {
   if (placement?.contains(input)) return
   input.dataset.path = "query"
   input.dataset.type = "text"
+  input.addEventListener("query", () => form.typed(input)) // a suggestion was taken
 }
 
 function show(text) {
@@ -44,6 +41,7 @@ function summary() { return new URLSearchParams([...placement.querySelectorAll("
 // check asks the API what it would say of the text. Of a new document it does not yet tell what is only left out.
 async function check(text, signal) {
   let found = []
+  if (fresh && !isDirty()) return found
   try {
     const query = placement ? "&" + summary() : ""
     const answer = await request(method, `${api}?dryRun=true${query}`, {body: text, signal})
@@ -178,4 +176,14 @@ document.addEventListener("keydown", event => {
   if ((event.ctrlKey || event.metaKey) && event.key === "s") { event.preventDefault(); saveButton.click() }
 })
 page.addEventListener("submit", event => event.preventDefault())
-placement?.addEventListener("input", () => { dirty(); clearTimeout(placement.late); placement.late = setTimeout(() => editor.check(), 350) })
+for (const kind of ["input", "query"]) placement?.addEventListener(kind, soon)
+function soon() {
+  dirty()
+  clearTimeout(placement.late)
+  placement.late = setTimeout(() => editor.check(), 350)
+}
+
+show(area.value)
+form.openUsed()
+editor.check()
+for (const list of page.querySelectorAll("datalist[data-zones]")) list.append(...(Intl.supportedValuesOf?.("timeZone") || []).map(zone => element("option", {value: zone})))

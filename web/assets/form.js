@@ -60,7 +60,7 @@ export class Form {
   // mark shows problems beside their fields, and gives those that have none.
   mark(problems) {
     for (const e of this.root.querySelectorAll("[aria-invalid]:not([data-query])")) e.removeAttribute("aria-invalid")
-    for (const e of this.root.querySelectorAll(".field-error")) {
+    for (const e of this.root.querySelectorAll('.field-error[id^="error-"]')) {
       for (const f of this.root.querySelectorAll(`[aria-describedby~="${e.id}"]`)) describe(f, e.id, false)
       e.remove()
     }
@@ -71,6 +71,7 @@ export class Form {
     let path = problem.path || "", place
     while (path && !(place = this.places.get(path))) path = path.replace(/(\.[^.[\]]*|\[\d+\]|^[^.[\]]+)$/, "")
     if (!place) return false
+    if (place.dataset.query) return true // it tells itself what is wrong with a query
     const error = element("p", {class: "field-error", id: "error-" + ++counter}, problem.message)
     place.setAttribute("aria-invalid", "true")
     describe(place, error.id, true)
@@ -83,7 +84,7 @@ export class Form {
   wire(root) {
     for (const field of root.querySelectorAll(".field")) {
       const input = field.querySelector("input, select, textarea"), label = field.querySelector("label"), hint = field.querySelector(".hint")
-      if (!input || field.matches("fieldset")) continue
+      if (!input || field.matches("fieldset") || input.dataset.query) continue // that has its own
       input.id ||= "field-" + ++counter
       if (label && !label.contains(input)) label.htmlFor = input.id
       if (hint) { hint.id ||= "hint-" + ++counter; describe(input, hint.id, true) }
@@ -237,7 +238,7 @@ export class Form {
   add(list) {
     const node = at(this.tree, list.place), count = node?.items?.length ?? node?.members?.length ?? 0
     if (list.dataset.new) {
-      this.put([...list.place, count], list.dataset.new)
+      this.put([...list.place, count], JSON.stringify(JSON.parse(list.dataset.new), null, 2))
       this.show()
     } else if (!list.waiting) {
       list.waiting = true
