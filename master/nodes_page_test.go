@@ -44,6 +44,9 @@ func TestNodesPage(t *testing.T) {
 	record(t, store, machine("n3", "gamma", "fd00::1", 2, 16<<30, "hdd"))
 	r := startReady(t, store)
 	r.agent("n4")
+	r.until("all are found", func() bool {
+		return len(shown(r.do("GET", "/nodes", "").body)) == 4 && len(shown(r.do("GET", "/nodes?down=hide", "").body)) == 1
+	})
 	for _, tt := range []struct{ name, query, want string }{
 		{"by name", "", "n1 n2 n3 n4"},
 		{"by name, the other way", "sort=-name", "n4 n3 n2 n1"},
@@ -114,9 +117,9 @@ func TestCordon(t *testing.T) {
 	if got := r.want(200, "POST", "/v1/node/n1/_cordon", "").body; !strings.Contains(got, `"schedulable": false`) || !strings.Contains(got, `"state": "up"`) {
 		t.Errorf("a cordoned node is %s", got)
 	}
-	if got := r.do("GET", "/nodes", "", "Accept-Language", "en").body; !strings.Contains(got, ">cordoned<") {
-		t.Errorf("the page does not say that a node is cordoned: %s", got)
-	}
+	r.until("said to be cordoned", func() bool {
+		return strings.Contains(r.do("GET", "/nodes", "", "Accept-Language", "en").body, ">cordoned<")
+	})
 	if got := r.want(200, "POST", "/v1/node/n1/_uncordon", "").body; !strings.Contains(got, `"schedulable": true`) {
 		t.Errorf("an uncordoned node is %s", got)
 	}

@@ -32,11 +32,10 @@ type nodeColumn struct {
 	name   string
 	key    func(control.ListedNode) control.NodeKey
 	number bool
-	byName bool // the index has them in this order
 }
 
 var nodeColumns = []nodeColumn{
-	{name: "name", byName: true},
+	{name: "name", key: func(n control.ListedNode) control.NodeKey { return control.NodeKey{Text: n.ID} }},
 	{name: "state", key: stateKey},
 	{name: "address", key: addressKey},
 	{name: "os", key: func(n control.ListedNode) control.NodeKey {
@@ -117,10 +116,10 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	return web.Page{Name: "nodes", Topics: []string{live.Nodes, live.Plan}, View: v}, nil
 }
 
-// sortNodes gives the page its columns, and the order that is asked for; nil: that of the index.
+// sortNodes gives the page its columns, and the order that is asked for.
 func sortNodes(v *web.Nodes, values url.Values) (key func(control.ListedNode) control.NodeKey) {
 	by := strings.TrimPrefix(v.Sort, "-")
-	if !slices.ContainsFunc(nodeColumns, func(c nodeColumn) bool { return c.name == by && (c.key != nil || c.byName) }) {
+	if !slices.ContainsFunc(nodeColumns, func(c nodeColumn) bool { return c.name == by && c.key != nil }) {
 		v.Sort, by = strings.Repeat("-", len(v.Sort)-len(by)), "name"
 	}
 	for _, column := range nodeColumns {
@@ -136,7 +135,7 @@ func sortNodes(v *web.Nodes, values url.Values) (key func(control.ListedNode) co
 		if column.name == by {
 			key = column.key
 		}
-		if column.key != nil || column.byName {
+		if column.key != nil {
 			shown.URL = withSort(values, next)
 		}
 		v.Columns = append(v.Columns, shown)

@@ -9,7 +9,7 @@ const suggestAfter = 80, searchAfter = 200 // milliseconds without a key
 const boxes = new WeakMap()
 function boxOf(input) {
   let box = boxes.get(input)
-  if (!box) boxes.set(input, box = {items: [], active: -1, from: 0, to: 0, timer: 0, asking: null, error: null})
+  if (!box) boxes.set(input, box = {items: [], active: -1, from: 0, to: 0, timer: 0, asking: null, asked: input.defaultValue, error: null, show: true})
   return box
 }
 const listOf = input => document.getElementById(input.getAttribute("aria-controls"))
@@ -32,6 +32,7 @@ async function suggest(input, show) {
     return // a newer one goes on, or there is nothing to suggest now
   }
   if (q !== input.value) return
+  box.asked = q
   box.error = answer.error || null
   const unfinished = box.error && box.error.column > pos && document.activeElement === input
   showFault(input, unfinished ? null : box.error)
@@ -98,7 +99,8 @@ function take(input, i) {
   const at = (before + s.text + space).length
   input.setSelectionRange(at, at)
   close(input)
-  typed(input, s.kind !== "value")
+  box.show = s.kind !== "value" // what follows a value is another thought
+  input.dispatchEvent(new Event("input", {bubbles: true}))
 }
 
 // typed takes in that the text changed.
@@ -126,7 +128,10 @@ export function search(form) {
 
 document.addEventListener("input", event => {
   const input = queryInput(event)
-  if (input) typed(input)
+  if (!input) return
+  const box = boxOf(input), show = box.show !== false
+  box.show = true
+  typed(input, show)
 })
 document.addEventListener("change", event => { // other controls of the form
   if (event.target.form?.matches("[data-query-form]") && !queryInput(event)) search(event.target.form)
@@ -151,11 +156,17 @@ document.addEventListener("click", event => {
     boxOf(input).error = null
     showFault(input, null)
     input.focus()
-    typed(input, false)
+    boxOf(input).show = false
+    input.dispatchEvent(new Event("input", {bubbles: true}))
   }
 })
 document.addEventListener("mousedown", event => { if (event.target.closest(".query-list")) event.preventDefault() }) // the focus stays
-document.addEventListener("focusout", event => { const input = queryInput(event); if (input) close(input) })
+document.addEventListener("focusout", event => {
+  const input = queryInput(event)
+  if (!input) return
+  close(input)
+  if (boxOf(input).asked !== input.value) suggest(input, false) // what was typed last is not judged yet
+})
 
 document.addEventListener("keydown", event => {
   const input = queryInput(event)
