@@ -137,4 +137,3 @@ func callOf(method, path string, body *APIBody, params []openapi.Parameter) stri
 	}
 	return b.String()
 }
-

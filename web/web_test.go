@@ -123,7 +123,9 @@ func TestCatalogues(t *testing.T) {
 }
 
 // inEnglish reports whether the English of a word is in the program itself: comments of types, and the API's description.
-func inEnglish(key string) bool { return strings.HasPrefix(key, "doc.") || strings.HasPrefix(key, "op.") }
+func inEnglish(key string) bool {
+	return strings.HasPrefix(key, "doc.") || strings.HasPrefix(key, "op.")
+}
 
 // verbs are the arguments of a text, in the order of their numbers.
 func verbs(text string) string {
