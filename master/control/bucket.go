@@ -19,12 +19,10 @@ type Entry struct {
 func (c *Controller) ListBucket(ctx context.Context, prefix, after string, limit int) (entries []Entry, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	for e, err := range c.store.List(ctx, prefix) {
+	for e, err := range state.ListAfter(ctx, c.store, prefix, after) {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case e.Key <= after:
-			continue
 		case len(entries) == limit:
 			return entries, true, nil
 		}

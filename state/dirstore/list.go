@@ -91,12 +91,18 @@ func (l *lister) wanted(base string, names map[string]bool) []string {
 		if isFolder {
 			name += "/"
 		}
-		if strings.HasPrefix(base+name, l.prefix) {
+		if strings.HasPrefix(base+name, l.prefix) && !l.before(base+name) {
 			all = append(all, name)
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// before reports whether a key, or all keys of a folder, come before those that are wanted (state.ListAfter).
+func (l *lister) before(key string) bool {
+	after := state.After(l.ctx)
+	return key <= after && !(strings.HasSuffix(key, "/") && strings.HasPrefix(after, key))
 }
 
 // readFolder gives the names in a folder, true for folders. Some file systems leave out a file that is replaced while

@@ -170,6 +170,31 @@ func (s suite) listPrefixes(t *testing.T) {
 			t.Errorf("List %q: %q, want %q", prefix, got, want)
 		}
 	}
+	for _, prefix := range []string{"", "apps", "apps/", "apps/b"} {
+		for _, after := range append([]string{"", "apps/", "apps/b/", "apps/b/c", "apps/b/x", "zz"}, keys...) {
+			checkAfter(t, st, keys, prefix, after)
+		}
+	}
+}
+
+// checkAfter checks what state.ListAfter gives in a store of these keys.
+func checkAfter(t *testing.T, st state.Store, keys []string, prefix, after string) {
+	t.Helper()
+	var got, want []string
+	for _, k := range keys {
+		if strings.HasPrefix(k, prefix) && k > after {
+			want = append(want, k)
+		}
+	}
+	for e, err := range state.ListAfter(t.Context(), st, prefix, after) {
+		if err != nil {
+			t.Fatalf("ListAfter %q, %q: %v", prefix, after, err)
+		}
+		got = append(got, e.Key)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("ListAfter %q, %q: %q, want %q", prefix, after, got, want)
+	}
 }
 
 // fill puts n small documents under many/, 16 at a time, and gives their ETags.

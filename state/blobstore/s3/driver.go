@@ -95,6 +95,8 @@ func (d *driver) List(ctx context.Context, prefix, token string) ([]state.Entry,
 	in := &awss3.ListObjectsV2Input{Bucket: &d.name, Prefix: &prefix, MaxKeys: aws.Int32(1000)}
 	if token != "" {
 		in.ContinuationToken = &token
+	} else if after := state.After(ctx); after != "" {
+		in.StartAfter = &after
 	}
 	out, err := d.client.ListObjectsV2(ctx, in)
 	if err != nil {

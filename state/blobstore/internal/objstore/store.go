@@ -127,6 +127,9 @@ func (s *Store) Delete(ctx context.Context, key string, ifMatch state.ETag) erro
 // segments) are left out.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[state.Entry, error] {
 	return func(yield func(state.Entry, error) bool) {
+		if after := state.After(ctx); after != "" {
+			ctx = state.WithAfter(ctx, s.prefix+after)
+		}
 		for token := ""; ; {
 			page, next, err := s.driver.List(ctx, s.prefix+prefix, token)
 			if err != nil {
