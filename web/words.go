@@ -139,6 +139,7 @@ func functions(l *language) template.FuncMap {
 		"t":            l.word,
 		"value":        l.value,
 		"doc":          l.doc,
+		"reason":       l.reason,
 		"size":         size,
 		"ago":          func(at time.Time) template.HTML { return since(time.Now(), at) },
 		"ports":        links,

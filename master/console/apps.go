@@ -30,8 +30,7 @@ func (c *console) apps(r *http.Request) (web.Page, error) {
 	}
 	values := r.URL.Query()
 	v := web.Apps{Query: strings.TrimSpace(values.Get("q")), State: values.Get("state"), Sort: values.Get("sort")}
-	v.Command = `curl http://` + r.Host + `/v1/app -d '{"name": "hello", "toProcess": "while sleep 1; do date; done", "start": true}'` +
-		"\ncurl http://" + r.Host + "/v1/app/hello/_scale -d 2"
+	v.Command = firstApp(r)
 	names, statuses, err := c.foundApps(r, &v)
 	if err != nil {
 		return web.Page{}, err

@@ -94,7 +94,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	}
 	v := web.Nodes{Query: values.Get("q"), Sort: values.Get("sort"), HideDown: values.Get("down") == hide}
 	v.All, v.Tags = c.Control.NodeCount(), c.Control.NodeTags(tagsShown)
-	v.Command = "stathub-agent --master.address=http://" + r.Host
+	v.Command = agentCommand(r)
 	key := sortNodes(&v, values)
 	page := index.Options{From: from, Size: nodesShown, IncludeDown: !v.HideDown, Reverse: strings.HasPrefix(v.Sort, "-")}
 	found, err := c.Control.ListNodes(r.Context(), v.Query, page, key)

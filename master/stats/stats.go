@@ -50,7 +50,7 @@ type Keeper struct {
 	mu      sync.RWMutex
 	nodes   map[string]*node
 	cluster *series.Set
-	cores   float64 // of all nodes that were up
+	cores   float64 // of all nodes that were up and told their use
 	memory  float64 // bytes
 }
 
@@ -86,15 +86,16 @@ func (k *Keeper) sample(now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var cpu, memory, cores, whole float64
-	running, up := 0, 0
+	running, up, told := 0, 0, 0
 	known := k.opts.Each(func(n Node) {
 		up++
 		running += n.Running
-		cores += float64(n.Facts.OS.CPUs)
-		whole += float64(n.Facts.Memory.Total)
 		if n.Usage == nil {
 			return
 		}
+		told++
+		cores += float64(n.Facts.OS.CPUs)
+		whole += float64(n.Facts.Memory.Total)
 		cpu += n.Usage.CPU
 		memory += float64(n.Usage.Memory.Used)
 		k.of(n.ID, now).Add(now, series.Values(n.Usage)...)
@@ -107,7 +108,7 @@ func (k *Keeper) sample(now time.Time) bool {
 			delete(k.nodes, id)
 		}
 	}
-	if k.cores, k.memory = cores, whole; up == 0 {
+	if k.cores, k.memory = cores, whole; told == 0 {
 		cpu, memory = math.NaN(), math.NaN()
 	}
 	k.cluster.Add(now, series.Value{Name: clusterCPU, Value: cpu}, series.Value{Name: clusterMemory, Value: memory},

@@ -51,7 +51,7 @@ func TestSamples(t *testing.T) {
 			t.Errorf("%s of the cluster is %v, want %v", what, got, want)
 		}
 	}
-	if c, _ := k.Cluster("cpu", w); c.Series[0].Max != 9 {
+	if c, _ := k.Cluster("cpu", w); c.Series[0].Max != 8 {
 		t.Errorf("the cluster has %v cores", c.Series[0].Max)
 	}
 	c, err := k.Node("b", "cpu", w, nodes[1].Facts, nodes[1].Usage)

@@ -138,8 +138,8 @@ class Chart {
         y: {range: (u, least, most) => [0, this.top(most)]},
       },
       axes: [
-        {stroke: soft, font, grid: {stroke: line, width: 1}, ticks: {show: false}, space: 60, values: (u, all, i, space, apart) => all.map(s => tick(s, apart))},
-        {stroke: soft, font, grid: {stroke: line, width: 1}, ticks: {show: false}, size: 74, space: 34,
+        {stroke: soft, font, grid: {stroke: line, width: 1}, ticks: {show: false}, size: 28, space: 60, values: (u, all, i, space, apart) => all.map(s => tick(s, apart))},
+        {stroke: soft, font, grid: {stroke: line, width: 1}, ticks: {show: false}, size: 70, space: 34,
           incrs: sizes.includes(unit) ? Array.from({length: 60}, (_, i) => 2 ** i) : undefined, values: (u, all) => all.map(v => amount(v, unit))},
       ],
       series: [{}, ...this.lines.map((l, i) => ({
