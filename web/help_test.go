@@ -1,9 +1,11 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"stathub/state"
 	"stathub/state/schema"
 )
 
@@ -49,6 +51,21 @@ func TestHelpOfStates(t *testing.T) {
 		for _, f := range QueryForms() {
 			if l.words()["help.form."+f.Name] == "" {
 				t.Errorf("words/%s.json does not say what %s finds", l.Tag, f.Form)
+			}
+		}
+	}
+}
+
+// The help lists every state that documents and answers can have.
+func TestHelpHasAllStates(t *testing.T) {
+	b := schema.NewBuilder("#/")
+	for name, sample := range map[string]any{
+		"node": state.NodeUp, "app": state.AppRunning, "instance": state.Running, "rollout": state.RolloutDone,
+	} {
+		i := slices.IndexFunc(stateGroups, func(g StateGroup) bool { return g.Name == name })
+		for _, word := range b.Of(sample).Enum {
+			if !slices.Contains(stateGroups[i].Words, word) {
+				t.Errorf("the help does not say what %s %s means", name, word)
 			}
 		}
 	}
