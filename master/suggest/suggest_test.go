@@ -156,3 +156,21 @@ func TestAcceptedSuggestionsAreQueries(t *testing.T) {
 		}
 	})
 }
+
+func TestFault(t *testing.T) {
+	for _, tt := range []struct {
+		query   string
+		column  int // 0: there is none
+		nearest string
+	}{
+		{"", 0, ""}, {"tags:ssd", 0, ""}, {"tags:(a", 8, "tags:(a)"}, {"节点 )", 4, "节点"},
+	} {
+		got := FaultOf(tt.query)
+		if got == nil {
+			got = &Fault{}
+		}
+		if got.Column != tt.column || got.Nearest != tt.nearest || (got.Message == "") != (tt.column == 0) {
+			t.Errorf("%q: %+v", tt.query, got)
+		}
+	}
+}
