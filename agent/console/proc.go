@@ -35,6 +35,6 @@ func instanceEvents(all []state.Event, id string) web.Events {
 		}
 	}
 	e := eventRows(own, "")
-	e.NoApp = true
+	e.NoApp, e.NoInst = true, true
 	return e
 }
