@@ -79,7 +79,7 @@ func TestAppPages(t *testing.T) {
 	r.until("so is the next one", func() bool { return strings.Contains(r.do("GET", "/apps/web", "").body, fmt.Sprint("?rev=", v2)) })
 	r.wantPages(t, []page{
 		{"apps", "/apps", []string{`href="/apps/web"`, `href="/nodes?q=tags%3assd"`, "no node matches the query", `data-send="POST /v1/app/web/_scale" data-body="3"`,
-			`data-send="POST /v1/app/idle/_start"`, `href="/apps/idle/choreo"`, `aria-sort="ascending"`, "unreadable 1"}, nil},
+			`data-send="POST /v1/app/idle/_start"`, `href="/apps/idle/choreo"`, `aria-sort="ascending"`, "unreadable · 1"}, nil},
 		{"one state", "/apps?state=stopped&sort=-state", []string{`id="app-idle"`, `href="/apps?sort=-state"`}, []string{`id="app-web"`}},
 		{"a query", "/apps?q=name:no*", []string{`id="app-nowhere"`}, []string{`id="app-web"`}},
 		{"no app found", "/apps?q=name:none", []string{"No app matches."}, nil},

@@ -73,6 +73,11 @@ func (p ProcRow) Healthiness() state.Health {
 	return p.Health
 }
 
+// Idle reports whether it is between two runs of a scheduled job, the last of which did not fail.
+func (p ProcRow) Idle() bool {
+	return !p.NextRun.IsZero() && (p.State == state.Waiting || p.State == state.Completed)
+}
+
 // Share is a part of something, in percent, for template "share".
 type Share struct {
 	Percent int
