@@ -48,6 +48,7 @@ type console struct {
 var sections = []web.Section{
 	{Name: "overview", Path: "/", Key: "o"},
 	{Name: "events", Path: "/events", Key: "e"},
+	{Name: "help", Path: "/help", Key: "h"},
 }
 
 // Handler serves the pages.
@@ -79,6 +80,8 @@ func (c *console) routes() []route {
 		{"/apps/{name}", "overview", c.app},
 		{"/procs/{instance}", "overview", c.proc},
 		{"/events", "events", c.events},
+		{"/help", "help", c.help},
+		{"/help/{topic}", "help", c.help},
 	}
 	if c.Editor != nil {
 		all = append(all, route{"/new", "overview", c.newApp}, route{"/apps/{name}/edit", "overview", c.edit}, route{"/apps/{name}/choreo", "overview", c.editChoreo})

@@ -92,6 +92,7 @@ func TestPages(t *testing.T) {
 		{"a new one", alone.URL + "/new", []string{`data-api="/v1/app"`, `toProcess`}, "data-send="},
 		{"how many", alone.URL + "/apps/web/choreo", []string{`data-api="/v1/app/web/choreo"`}, "data-send="},
 		{"an instance", alone.URL + "/procs/web.0", []string{`/v1/proc/web.0`}, "/v1/node/n1"},
+		{"help", led.URL + "/help", []string{`href="/help/`}, "data-send="},
 		{"events", led.URL + "/events", []string{`href="/procs/web.0"`}, "data-send="},
 	} {
 		for _, lang := range []string{"en", "zh-CN"} {
