@@ -45,6 +45,13 @@ func TestDryRun(t *testing.T) {
 	r.want(400, "POST", "/v1/app?dryRun=true", `{"name": "web", "toProces": "run"}`)
 	r.want(422, "POST", "/v1/app?dryRun", `{"name": "web", "toProcess": ""}`)
 	r.want(400, "POST", "/v1/app?dryRun=perhaps", doc)
+	if a := r.want(200, "POST", "/v1/app?dryRun=report", `{"name": "web", "toProcess": ""}`); !strings.Contains(a.body, `"path": "toProcess"`) || !strings.Contains(a.body, `"problems"`) {
+		t.Errorf("a report: %s", a.body)
+	}
+	if got := r.try("POST", "/v1/app?dryRun=report", doc); got.Document == nil {
+		t.Error("a report of a good document lacks it")
+	}
+	r.want(404, "GET", "/v1/app/web", "")
 	if a := r.want(400, "POST", "/v1/app?dryRun=true&query=a+AND+(", doc); !strings.Contains(a.body, `"column": 8`) {
 		t.Errorf("a bad query: %s", a.body)
 	}

@@ -13,10 +13,12 @@ import (
 // description is what the OpenAPI document says of the routes. A route without a description, or the other way round,
 // fails a test.
 func description(routes []rest.Route) openapi.API {
+	ops := openapi.Merge(openapi.Shared(), nodeOps(), procOps())
+	openapi.Dry(ops, "POST /v1/app", "PUT /v1/app/{name}", "PUT /v1/app/{name}/choreo", "PUT /v1/manifest")
 	return openapi.API{
 		Info: openapi.Info{Title: "STAT hub agent", Version: "1", Description: openapi.Conventions +
 			" An agent that has a master answers edits with 403 and the address to send them to."},
-		Tags: openapi.Tags, Routes: routes, Ops: openapi.Merge(openapi.Shared(), nodeOps(), procOps()),
+		Tags: openapi.Tags, Routes: routes, Ops: ops,
 		Docs:  []schema.Docs{{Members: docs(), Words: words()}},
 		Names: map[string]any{"HealthCheckStatus": health.Status{}, "HealthCheckResult": health.Result{}, "Crash": crash.Kept{}, "Killed": killing{}},
 	}

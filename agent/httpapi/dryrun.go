@@ -24,7 +24,7 @@ const previewRuns = 5
 
 // dryRun reads ?dryRun=true, with which an edit is checked and not carried out, and gives the request to go on with.
 func dryRun(r *http.Request) (*http.Request, bool, error) {
-	dry, err := rest.Flag(r, "dryRun")
+	dry, err := rest.DryRun(r)
 	if dry {
 		r = r.WithContext(standalone.DryRun(r.Context()))
 	}

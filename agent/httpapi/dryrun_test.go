@@ -29,6 +29,9 @@ func TestDryRun(t *testing.T) {
 	do(http.StatusOK, "POST", "/v1/app?dryRun=true", app)
 	do(http.StatusNotFound, "GET", "/v1/app/web", "")
 	do(http.StatusUnprocessableEntity, "POST", "/v1/app?dryRun=true", `{"name": "web", "toProcess": ""}`)
+	if got := do(http.StatusOK, "POST", "/v1/app?dryRun=report", `{"name": "web"}`); !strings.Contains(got, `"path": "toProcess"`) {
+		t.Errorf("a report: %s", got)
+	}
 	do(http.StatusNotFound, "PUT", "/v1/app/web/choreo?dryRun=true", `{"scale": 2}`)
 	do(http.StatusOK, "PUT", "/v1/manifest?dryRun=true", `{"apps": []}`, "If-None-Match", "*")
 	do(http.StatusCreated, "POST", "/v1/app", app)

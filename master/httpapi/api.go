@@ -95,9 +95,9 @@ const (
 func (a *api) routes() []rest.Route {
 	return []rest.Route{
 		{Method: get, Path: "/v1/app", Handler: a.listApps},
-		{Method: post, Path: "/v1/app", Handler: a.createApp},
+		{Method: post, Path: "/v1/app", Handler: rest.Reporting(a.createApp)},
 		{Method: get, Path: "/v1/app/{name}", Handler: a.getApp},
-		{Method: put, Path: "/v1/app/{name}", Handler: a.putApp},
+		{Method: put, Path: "/v1/app/{name}", Handler: rest.Reporting(a.putApp)},
 		{Method: del, Path: "/v1/app/{name}", Handler: a.deleteApp},
 		{Method: post, Path: "/v1/app/{name}/_start", Handler: a.onApp(a.control.StartApp)},
 		{Method: post, Path: "/v1/app/{name}/_stop", Handler: a.onApp(a.control.StopApp)},
@@ -110,7 +110,7 @@ func (a *api) routes() []rest.Route {
 		{Method: get, Path: "/v1/app/{name}/proc", Handler: a.appProcs},
 
 		{Method: get, Path: "/v1/app/{name}/choreo", Handler: a.getChoreo},
-		{Method: put, Path: "/v1/app/{name}/choreo", Handler: a.putChoreo},
+		{Method: put, Path: "/v1/app/{name}/choreo", Handler: rest.Reporting(a.putChoreo)},
 		{Method: get, Path: "/v1/app/{name}/_scale", Handler: a.getScale},
 		{Method: post, Path: "/v1/app/{name}/_scale", Handler: a.scale},
 		{Method: get, Path: "/v1/app/{name}/_query", Handler: a.getQuery},
@@ -129,7 +129,7 @@ func (a *api) routes() []rest.Route {
 		{Method: post, Path: "/v1/node/{id}/_cordon", Handler: a.cordon(true)},
 		{Method: post, Path: "/v1/node/{id}/_uncordon", Handler: a.cordon(false)},
 		{Method: get, Path: "/v1/node/{id}/manifest", Handler: a.getManifest},
-		{Method: put, Path: "/v1/node/{id}/manifest", Handler: a.putManifest},
+		{Method: put, Path: "/v1/node/{id}/manifest", Handler: rest.Reporting(a.putManifest)},
 		{Method: post, Path: "/v1/node/{id}/manifest/{app}/_release", Handler: a.release},
 
 		{Method: get, Path: "/v1/node/{id}/proc", Handler: a.nodeProcs},
@@ -153,7 +153,7 @@ func (a *api) routes() []rest.Route {
 
 		{Method: get, Path: "/v1/bucket", Handler: a.listBucket},
 		{Method: get, Path: "/v1/bucket/*", Handler: a.getKey},
-		{Method: put, Path: "/v1/bucket/*", Handler: a.putKey},
+		{Method: put, Path: "/v1/bucket/*", Handler: rest.Reporting(a.putKey)},
 		{Method: del, Path: "/v1/bucket/*", Handler: a.deleteKey},
 
 		{Method: get, Path: "/v1/master", Handler: a.master},

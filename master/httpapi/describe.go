@@ -17,6 +17,7 @@ import (
 // description, or the other way round, fails a test.
 func description(routes []rest.Route, o Options) openapi.API {
 	ops := openapi.Merge(openapi.Shared(), appOps(), nodeOps(), procOps(), otherOps())
+	openapi.Dry(ops, "POST /v1/app", "PUT /v1/app/{name}", "PUT /v1/app/{name}/choreo", "PUT /v1/node/{id}/manifest", "PUT /v1/bucket/*")
 	for what := range o.Suggest {
 		ops["GET /v1/"+what+"/_suggest"] = openapi.Op{
 			Tag: tagOf[what], Sum: "Suggest what may follow in a query, for an input box",

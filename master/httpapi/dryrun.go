@@ -20,7 +20,7 @@ type checked struct {
 
 // dryRun reads ?dryRun=true, with which an edit is checked and not carried out, and gives the request to go on with.
 func dryRun(r *http.Request) (*http.Request, bool, error) {
-	dry, err := rest.Flag(r, "dryRun")
+	dry, err := rest.DryRun(r)
 	if dry {
 		r = r.WithContext(control.DryRun(r.Context()))
 	}

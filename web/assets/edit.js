@@ -1,5 +1,5 @@
 // The pages that edit an app or its choreography: a form and the JSON beside it, which the API checks after each pause in
-// typing (?dryRun=true), and what would come of it.
+// typing (?dryRun=report), and what would come of it.
 import {word, element, request, toast, Problem} from "./console.js"
 import {mount} from "./editor.js"
 import {Form} from "./form.js"
@@ -44,10 +44,11 @@ async function check(text, signal) {
   if (fresh && !isDirty()) return found
   try {
     const query = placement ? "&" + summary() : ""
-    const answer = await request(method, `${api}?dryRun=true${query}`, {body: text, signal})
+    const answer = await request(method, `${page.dataset.api}?dryRun=report${query}`, {body: text, signal})
     meanwhile(answer.headers.get("ETag"))
     const tried = await answer.json()
-    showPreview(page.querySelector("[data-preview]"), tried)
+    found = tried.problems || []
+    if (!tried.problems) showPreview(page.querySelector("[data-preview]"), tried)
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem
     found = problem.errors.length ? problem.errors : [{message: problem.message}]

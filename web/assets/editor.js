@@ -56,8 +56,8 @@ function asking(to) {
   const [method, path] = to.split(" ")
   return async (text, signal) => {
     try {
-      await request(method, path, {body: text, signal})
-      return []
+      const answer = await request(method, path.replace("dryRun=true", "dryRun=report"), {body: text, signal})
+      return (await answer.json()).problems || []
     } catch (problem) {
       return problem.errors?.length ? problem.errors : problem.status === 400 || problem.status === 422 ? [{message: problem.message}] : []
     }
