@@ -72,3 +72,13 @@ func TestRestartRefused(t *testing.T) {
 		n.wantRunning("n/job.0")
 	})
 }
+
+func TestRounded(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-38 * time.Microsecond: "0s", 400 * time.Microsecond: "0s", 1053 * time.Microsecond: "1ms", 9999 * time.Millisecond: "9.999s", 90*time.Second + 400*time.Millisecond: "1m30s",
+	} {
+		if got := rounded(d).String(); got != want {
+			t.Errorf("%v is told as %s, want %s", d, got, want)
+		}
+	}
+}

@@ -100,12 +100,10 @@ func (s *Supervisor) tellHealth(i *instance, now state.Health) {
 	}
 }
 
-// rounded is a duration without figures that nobody reads.
+// rounded is a duration without figures that nobody reads. A process may be dead before its start was noted: that is none.
 func rounded(d time.Duration) time.Duration {
-	for _, unit := range []time.Duration{time.Second, time.Millisecond} {
-		if d >= 10*unit {
-			return d.Round(unit)
-		}
+	if d >= 10*time.Second {
+		return d.Round(time.Second)
 	}
-	return d.Round(time.Microsecond)
+	return max(0, d).Round(time.Millisecond)
 }
