@@ -11,8 +11,8 @@ import (
 // hostile is text that would run as a script, leave its attribute, or break a page, were it ever taken for HTML.
 const hostile = `<img src=x onerror="console.error('hostile text ran')">'"</textarea></script><script>console.error('hostile script ran')</script>&amp;{{.}}${x}`
 
-// fleet is what apps in every state are made of: documents as people write them.
-var fleet = []struct{ app, choreo string }{
+// samples are what apps in every state are made of: documents as people write them.
+var samples = []struct{ app, choreo string }{
 	{`{"name": "web", "toProcess": "python3 -u", "args": ["http_server.py"], "ports": [0, 0], "uris": ["%s/http_server.py"], "start": true,
 	   "healthChecks": [{"protocol": "HTTP", "path": "/", "portIndex": 0, "initialDelaySeconds": 1, "intervalSeconds": 2, "timeoutSeconds": 5, "maxConsecutiveFailures": 3}],
 	   "resAlloc": {"cpus": 0.1, "mem": "32MiB", "disk": "16MiB"}}`,
@@ -32,7 +32,7 @@ var fleet = []struct{ app, choreo string }{
 // populate fills a world with apps in every state, and waits until what can run does.
 func (w *world) populate(t testing.TB) {
 	t.Helper()
-	for _, a := range fleet {
+	for _, a := range samples {
 		text := strings.NewReplacer("%s", w.files, "%[2]q", string(state.Encode(hostile))).Replace(a.app)
 		w.call(t, "POST", "/v1/app", text)
 		if a.choreo != "" {

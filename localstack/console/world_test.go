@@ -3,6 +3,7 @@ package console
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -126,4 +127,13 @@ func (w *world) running(t testing.TB, app string, n int) (procs []state.Proc) {
 func (w *world) call(t testing.TB, method, path, body string) {
 	t.Helper()
 	harness.Must(t, method, w.base+path, []byte(body), nil)
+}
+
+func read(t testing.TB, resp *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", resp.Request.URL, resp.Status, err)
+	}
+	return string(data)
 }

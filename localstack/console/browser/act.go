@@ -116,3 +116,21 @@ func (p *Page) See(selector string, texts ...string) {
 	p.Wait(fmt.Sprintf("see %s %q", selector, text),
 		`[...document.querySelectorAll($0)].some(e => e.checkVisibility({visibilityProperty: true}) && (e.innerText + (e.value ?? "")).includes($1))`, selector, text)
 }
+
+// Write replaces the whole text of an editor, as pasting over it does.
+func (p *Page) Write(selector, text string) {
+	p.t.Helper()
+	p.Click(selector)
+	p.Press("a", chromedp.KeyModifiers(kb.ModifierCtrl))
+	p.Wait("write into "+selector, `(() => {
+	  const data = new DataTransfer()
+	  data.setData("text/plain", $1)
+	  return document.querySelector($0).dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true})) || true
+	})()`, selector, text)
+}
+
+// Confirm answers the question that is asked with yes, once it is asked.
+func (p *Page) Confirm() {
+	p.t.Helper()
+	p.Click(`dialog[open] button[value="yes"]`)
+}

@@ -33,6 +33,7 @@ type View struct {
 type Page struct {
 	t    testing.TB
 	ctx  context.Context
+	end  context.CancelFunc
 	base string // what it belongs to: http://host:port
 
 	mu         sync.Mutex
@@ -57,14 +58,19 @@ func (b *Browser) Page(t testing.TB, base string, v View) *Page {
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	p := &Page{t: t, ctx: ctx, base: base, urls: map[network.RequestID]string{}, open: map[network.RequestID]bool{}}
-	t.Cleanup(func() {
-		p.Check()
-		end()
-		p.pending.Wait()
-	})
+	p.end = end
+	t.Cleanup(p.Close)
 	p.must("open a tab", p.watch())
 	p.must("set up a tab", p.dress(v))
 	return p
+}
+
+// Close checks the page and closes its tab; the end of the test does so at the latest.
+func (p *Page) Close() {
+	p.t.Helper()
+	p.Check()
+	p.end()
+	p.pending.Wait()
 }
 
 // dress gives the tab its language, colours and size.

@@ -80,7 +80,10 @@ func (p *Page) requested(e *network.EventRequestWillBeSent) {
 		clear(p.urls)
 		clear(p.open)
 	}
-	p.urls[e.RequestID], p.open[e.RequestID] = e.Request.URL, true
+	p.urls[e.RequestID] = e.Request.URL
+	if e.Type == network.ResourceTypeDocument || e.Type == network.ResourceTypeFetch || e.Type == network.ResourceTypeXHR {
+		p.open[e.RequestID] = true
+	}
 	p.mu.Unlock()
 	u, err := url.Parse(e.Request.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ws" && u.Scheme != "wss") {
