@@ -44,7 +44,10 @@ type HistogramBar struct {
 // HistogramHeight is the height of a histogram in its own units.
 const HistogramHeight = 40
 
-const maxBars = 60
+const (
+	maxBars  = 60
+	maxCount = 1 << 30 // that one event may stand for
+)
 
 // steps are what a bar may be of.
 var steps = [...]time.Duration{
@@ -62,12 +65,16 @@ func NewHistogram(rows []*state.Event, since, now time.Time) (h Histogram) {
 	if !since.IsZero() {
 		first, last = since, now
 	}
+	if last.Before(first) {
+		return h
+	}
+	span := last.Sub(first) // of clocks that are wrong it may be as long as a duration can be: (maxBars-1)*h.Step could overflow
 	for _, h.Step = range steps {
-		if last.Sub(first) < (maxBars-1)*h.Step {
+		if span/h.Step < maxBars-1 {
 			break
 		}
 	}
-	for last.Sub(first) >= (maxBars-1)*h.Step {
+	for span/h.Step >= maxBars-1 {
 		h.Step *= 2
 	}
 	begin := first.UTC().Truncate(h.Step)
@@ -81,7 +88,7 @@ func NewHistogram(rows []*state.Event, since, now time.Time) (h Histogram) {
 		if e.At.Before(begin) || i >= len(bars) {
 			continue // of a clock that is wrong
 		}
-		n := max(1, e.Count)
+		n := min(max(1, e.Count), maxCount)
 		if bars[i].Count += n; (EventRow{e}).Bad() {
 			bars[i].Bad += n
 		}
