@@ -65,7 +65,6 @@ var (
 	inPages   = regexp.MustCompile(`\bt "([^"]+)"`)
 	families  = regexp.MustCompile(`\b(?:value|t \(print) "([^"]+?)\.?" `)
 	inScripts = regexp.MustCompile(`\bword\("([^"]+)"`)
-	inGo      = regexp.MustCompile(`Word: +"([^"]+)"`)
 )
 
 // Every word of the pages and scripts is in every catalogue, with the same arguments, and no catalogue has words that
