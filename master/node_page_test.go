@@ -64,6 +64,14 @@ func TestNodePageOfAnUnreadableManifest(t *testing.T) {
 	if !strings.Contains(a.body, "&#34;apps&#34;: [}") {
 		t.Errorf("the text cannot be mended: %s", a.body)
 	}
+	r.want(200, "GET", "/nodes/n1?tab=manifest", "")
+	r.put("nodes/n2.json", `{"id": "n2"}`) // without a manifest that ever was readable
+	r.put("manifests/n2.json", "{")
+	r.until("the node is known", func() bool {
+		a := r.do("GET", "/nodes/n2?tab=manifest", "", "Accept", "text/html", "Accept-Language", "en")
+		return a.status != 404 && strings.Contains(a.body, "/bucket/manifests/n2.json")
+	})
+	r.want(200, "GET", "/nodes/n2?tab=manifest", "")
 }
 
 // A node of which nothing is heard may be forgotten; its name has to be typed.

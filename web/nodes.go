@@ -89,22 +89,14 @@ func NodeAddress(n *state.Node) string {
 
 // DiskSize gives the size of a node's disks, each counted once however often it is mounted.
 func DiskSize(n *state.Node) (sum state.Bytes) {
-	for i, d := range n.Disks {
-		counted := d.DevName != "" && containsDisk(n.Disks[:i], d.DevName)
-		if !counted {
+	counted := make(map[string]bool, len(n.Disks))
+	for _, d := range n.Disks {
+		if d.DevName == "" || !counted[d.DevName] {
 			sum += d.Total
 		}
+		counted[d.DevName] = true
 	}
 	return sum
-}
-
-func containsDisk(disks []state.Disk, device string) bool {
-	for i := range disks {
-		if disks[i].DevName == device {
-			return true
-		}
-	}
-	return false
 }
 
 // Pager tells which part of a long list a page shows.
