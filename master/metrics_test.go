@@ -23,9 +23,11 @@ func TestMetrics(t *testing.T) {
 	r.agent("n1")
 	r.want(201, "POST", "/v1/app", `{"name": "web", "toProcess": "sleep 1000", "start": true}`)
 	r.want(200, "POST", "/v1/app/web/_scale", "2")
-	r.until("planned", func() bool {
-		v, _ := metrictest.Value(r.metrics(), "stathub_instances_wanted")
-		return v == 2
+	r.until("planned, and written", func() bool {
+		families := r.metrics()
+		v, _ := metrictest.Value(families, "stathub_instances_wanted")
+		_, written := metrictest.Value(families, "stathub_store_bytes_total", "op", "put", "kind", "manifests", "direction", "sent")
+		return v == 2 && written
 	})
 	families := r.metrics()
 	for _, c := range []struct {
