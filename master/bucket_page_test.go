@@ -11,7 +11,7 @@ import (
 
 func TestBucketPages(t *testing.T) {
 	r := startReady(t, memstore.New())
-	r.put("apps/web.json", `{"toProcess": "run", "uris": ["bucket:artifacts/a%20b.zip#sha256=` + strings.Repeat("0", 64) + `", "bucket:artifacts/x.zip"]}`)
+	r.put("apps/web.json", `{"toProcess": "run", "uris": ["bucket:artifacts/a%20b.zip#sha256=`+strings.Repeat("0", 64)+`", "bucket:artifacts/x.zip"]}`)
 	r.put("apps/bad.json", `{`)
 	r.put("artifacts/x.zip", "PK\x00")
 	r.put("crashes/n1/<b>.txt", "<script>alert(1)</script>\n")

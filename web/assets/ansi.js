@@ -3,7 +3,7 @@
 //
 // A line is a string where nothing of it is coloured, else {text, runs}: runs are [end, style] in order, up to the end of text.
 
-export const longest = 16384 // characters that are kept of a line
+const longest = 16384 // characters that are kept of a line
 
 const plain = {key: "", look: {}, classes: "", fg: null, bg: null}
 const styles = new Map([["", plain]]) // each once: most lines share a few

@@ -71,7 +71,7 @@ export async function conflict({base, mine, theirs}) {
 }
 
 // difference makes what the template "diff" makes.
-export function difference(lines) {
+function difference(lines) {
   const box = element("pre", {class: "diff", tabindex: "0"})
   if (lines.length === 0) box.append(element("span", {class: "same"}, word("conflict.equal")))
   for (const {op, text} of lines) {

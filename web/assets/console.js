@@ -47,9 +47,12 @@ export class Problem extends Error {
   }
 }
 
+// quoted is a revision as headers have it (RFC 9110 section 8.8.3), whether it came from one or from a document.
+export const quoted = etag => /^(W\/)?"/.test(etag) ? etag : `"${etag}"`
+
 // request asks the API. It gives the answer, or throws a Problem.
 export async function request(method, path, {body, etag, absent, headers = {}, signal} = {}) {
-  if (etag) headers["If-Match"] = /^(W\/)?"/.test(etag) ? etag : `"${etag}"`
+  if (etag) headers["If-Match"] = quoted(etag)
   if (absent) headers["If-None-Match"] = "*"
   let answer
   try {
@@ -84,6 +87,7 @@ export function ask(question, {name, danger = false} = {}) {
 }
 
 const main = document.getElementById("main")
+let here = main.dataset.url // what the page shows
 let renewing = null, again = false
 
 // renew asks for the page once more and changes what differs. Calls while one is under way are one more, later: a page that
@@ -92,21 +96,28 @@ export async function renew() {
   if (renewing) { again = true; return renewing }
   if (!main.dataset.live || document.querySelector("[data-still]")) return
   const began = performance.now()
-  renewing = htmx.ajax("GET", main.dataset.url, {target: "#main", select: "#main", swap: "outerMorph"}).catch(() => {})
+  renewing = htmx.ajax("GET", here, {target: "#main", select: "#main", swap: "outerMorph"}).catch(() => {})
   await renewing
   renewing = null
   document.dispatchEvent(new CustomEvent("renewed"))
   if (again) { again = false; setTimeout(renew, 2 * (performance.now() - began)) }
 }
 
+// visit makes the page that of another URL: reload and back keep it.
+export function visit(url) {
+  if (url === here) return
+  here = url
+  history.replaceState(history.state, "", url)
+  return renew()
+}
+
 // The stream is closed while nobody looks: browsers allow six connections to a server, and tabs are many.
-let stream = null
+let stream = null, lost = false // the stream was, and what it told meanwhile
 function listen() {
   const topics = (main.dataset.live || "").split(" ").filter(Boolean)
   if (topics.length === 0 || stream || document.hidden) return
   const status = document.getElementById("connection")
   stream = new EventSource("/live?" + topics.map(t => "on=" + encodeURIComponent(t)).join("&"))
-  let lost = false
   stream.onopen = () => { status.textContent = ""; if (lost) renew(); lost = false }
   stream.onerror = () => {
     lost = true
@@ -123,7 +134,7 @@ window.addEventListener("pageshow", listen)
 setInterval(() => { if (!document.hidden) renew() }, 15000)
 
 // send does what an element with data-send says.
-export async function send(source, body) {
+async function send(source, body) {
   const [method, path] = source.dataset.send.split(" ")
   const {ask: question, type: name, etag, done, then} = source.dataset
   if (question && !await ask(question, {name, danger: source.classList.contains("danger")})) return false
@@ -147,12 +158,23 @@ document.addEventListener("click", event => {
   const button = event.target.closest("button[data-send]")
   if (button && button.getAttribute("aria-busy") !== "true") { event.preventDefault(); send(button) }
   const copy = event.target.closest("[data-copy]")
-  if (copy) navigator.clipboard.writeText(copy.parentElement.querySelector("code").textContent).then(() => toast(word("copied")))
+  if (copy) copyText(copy.parentElement.querySelector("code"))
   if (event.target.closest("[data-theme-switch]")) switchTheme()
   const lang = event.target.closest("[data-lang-switch]")
   if (lang) go({lang: lang.dataset.langSwitch})
   if (event.target.closest("[data-keys]")) showKeys()
 })
+
+// copyText needs the old way where a page did not come by TLS, or from the machine itself: browsers have no clipboard there.
+async function copyText(code) {
+  try {
+    await navigator.clipboard.writeText(code.textContent)
+  } catch {
+    getSelection().selectAllChildren(code)
+    if (!document.execCommand("copy")) return // it is selected, at least
+  }
+  toast(word("copied"))
+}
 
 document.addEventListener("submit", event => {
   const form = event.target.closest("form[data-send]")
@@ -176,6 +198,14 @@ function switchTheme() {
   const theme = dark ? "light" : "dark"
   document.documentElement.dataset.theme = theme
   fetch("/?theme=" + theme) // the server remembers it
+}
+
+// size shows bytes with a binary unit. The pages themselves have the same (web/format.go).
+export function size(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+  let i = 0
+  for (; bytes >= 1024 && i < units.length - 1; i++) bytes /= 1024
+  return `${bytes.toFixed(i && bytes < 100 ? 1 : 0)} ${units[i]}`
 }
 
 // Times are shown as how long ago they were.

@@ -1,6 +1,6 @@
 // The pages that edit an app or its choreography: a form and the JSON beside it, which the API checks after each pause in
 // typing (?dryRun=report), and what would come of it.
-import {word, element, request, toast, Problem} from "./console.js"
+import {word, element, request, toast, quoted, Problem} from "./console.js"
 import {mount} from "./editor.js"
 import {Form} from "./form.js"
 import {parse, at, remove, apply} from "./jsontext.js"
@@ -89,7 +89,6 @@ function meanwhile(now) {
   const changed = method === "PUT" && etag && now && now !== quoted(etag)
   page.querySelector("[data-meanwhile]").hidden = !changed
 }
-const quoted = tag => /^(W\/)?"/.test(tag) ? tag : `"${tag}"`
 
 saveButton.addEventListener("click", async () => {
   saveButton.disabled = true

@@ -140,8 +140,9 @@ async function reason(answer) {
 
 function pause(milliseconds, signal) {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve() }, {once: true})
+    const over = () => { clearTimeout(timer); signal.removeEventListener("abort", over); resolve() }
+    const timer = setTimeout(over, milliseconds)
+    signal.addEventListener("abort", over)
   })
 }
 

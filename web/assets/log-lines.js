@@ -5,7 +5,7 @@
 import {textOf} from "./ansi.js"
 
 export const mostLines = 200000
-export const mostCharacters = 48 << 20
+const mostCharacters = 48 << 20
 
 // Lines is used by one view. Rows are all lines, or those that match a pattern; a line is one row, or as many as it takes
 // where lines are wrapped.
@@ -139,7 +139,7 @@ export class Lines {
 }
 
 // matched is a test that leaves a pattern of many hits where it was.
-export function matched(pattern, text) {
+function matched(pattern, text) {
   pattern.lastIndex = 0
   return pattern.test(text)
 }

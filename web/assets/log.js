@@ -23,6 +23,8 @@ class Log {
   #due = false
   #wrap = stored("log.wrap") === "true"
   #paused = false
+  #closed = new AbortController()
+  #sizes = new ResizeObserver(() => this.#wrap && this.rows.columns !== this.rows.fitting ? this.look() : this.draw())
 
   constructor(root) {
     this.root = root
@@ -35,13 +37,20 @@ class Log {
     this.choose(stored("log.stream") || "stdout")
   }
 
+  // close lets go of what the page does not have any more.
+  close() {
+    this.#closed.abort()
+    this.#sizes.disconnect()
+    this.#pause()
+  }
+
   get lines() { return this.#lines }
   #part(name) { return this.root.querySelector(`[data-part="${name}"]`) }
   #press(name, on) { this.root.querySelector(`[data-do="${name}"]`).setAttribute("aria-pressed", on) }
 
   // choose shows "stdout", "stderr" or "both".
   choose(stream) {
-    for (const source of this.#sources) source.feed.pause()
+    this.#pause()
     for (const button of this.root.querySelectorAll("[data-stream]")) button.setAttribute("aria-pressed", button.dataset.stream === stream)
     for (const link of this.root.querySelectorAll("[data-download]")) link.hidden = stream !== "both" && link.dataset.download !== stream
     store("log.stream", stream)
@@ -54,6 +63,8 @@ class Log {
     if (this.#paused || document.hidden) return
     for (const source of this.#sources) source.feed.run(tail)
   }
+
+  #pause() { for (const source of this.#sources) source.feed.pause() }
 
   #source(name, both) {
     const source = {name, ansi: new Ansi(), part: null, problem: null}
@@ -216,7 +227,7 @@ class Log {
       pause: () => {
         this.#paused = !this.#paused
         this.#press("pause", this.#paused)
-        if (this.#paused) for (const source of this.#sources) source.feed.pause()
+        if (this.#paused) this.#pause()
         else this.#run()
         this.#status()
       },
@@ -244,13 +255,14 @@ class Log {
       this.#top = top
       this.draw()
     }, {passive: true})
-    new ResizeObserver(() => this.#wrap && this.rows.columns !== this.rows.fitting ? this.look() : this.draw()).observe(this.view)
+    this.#sizes.observe(this.view)
+    const {signal} = this.#closed
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden) for (const source of this.#sources) source.feed.pause()
+      if (document.hidden) this.#pause()
       else this.#run()
-    })
-    window.addEventListener("pagehide", () => { for (const source of this.#sources) source.feed.pause() })
-    window.addEventListener("pageshow", () => this.#run())
+    }, {signal})
+    window.addEventListener("pagehide", () => this.#pause(), {signal})
+    window.addEventListener("pageshow", () => this.#run(), {signal})
   }
 }
 
@@ -260,4 +272,13 @@ const number = n => n.toLocaleString(document.documentElement.lang)
 function stored(name) { try { return localStorage.getItem(name) } catch { return null } }
 function store(name, value) { try { localStorage.setItem(name, value) } catch { /* for this page alone, then */ } }
 
-for (const root of document.querySelectorAll("[data-log]")) new Log(root)
+const logs = new Map() // by element
+
+// find takes up the logs that the page has now, and lets go of those that it has no more.
+function find() {
+  for (const [root, log] of logs) if (!root.isConnected) { log.close(); logs.delete(root) }
+  for (const root of document.querySelectorAll("[data-log]")) if (!logs.has(root)) logs.set(root, new Log(root))
+}
+
+document.addEventListener("renewed", find)
+find()

@@ -1,5 +1,5 @@
 // What would come of an edit: the answer of a dry run, shown.
-import {word, element} from "./console.js"
+import {word, element, size} from "./console.js"
 
 // showPreview fills a place of the page; nothing where the answer has no preview, or the page no such place.
 export function showPreview(place, {preview: p, warnings = []}) {
@@ -50,11 +50,4 @@ function count(n) {
 function run(at) {
   const [day, rest] = at.split("T"), zone = rest.slice(8)
   return element("li", {}, element("span", {class: "mono"}, `${day} ${rest.slice(0, 5)} ${zone === "Z" ? "UTC" : zone}`))
-}
-
-function size(bytes) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
-  let i = 0
-  for (; bytes >= 1024 && i < units.length - 1; i++) bytes /= 1024
-  return (i && bytes < 100 ? bytes.toFixed(1) : bytes.toFixed(0)) + " " + units[i]
 }

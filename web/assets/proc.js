@@ -1,7 +1,7 @@
 // The page of an instance: what only its agent knows (results of health checks), and what is read when somebody looks (crash
 // outputs).
 
-import {element, request, span, word} from "./console.js"
+import {element, request, size, span, word} from "./console.js"
 
 const often = 5000 // milliseconds between two looks at health checks
 
@@ -10,18 +10,21 @@ document.addEventListener("assemble", event => {
   if (event.target.matches("form[data-kill]")) event.detail.body = JSON.stringify({signal: Number(event.target.signal.value)})
 })
 
-const size = bytes => bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`
 const time = at => element("time", {datetime: at, title: at}, span((Date.now() - Date.parse(at)) / 1000))
 
+let asking = false // an agent that is slow is asked once at a time
 async function health() {
   const place = document.getElementById("health")
-  if (!place || document.hidden || !document.querySelector("[data-pid]")) return // without a process there is nothing to check
+  if (asking || !place || document.hidden || !document.querySelector("[data-pid]")) return // without a process there is nothing to check
   let checks
+  asking = true
   try {
     checks = await (await request("GET", place.dataset.health)).json()
   } catch (problem) {
     place.replaceChildren(element("p", {class: "alert warn"}, problem.message))
     return
+  } finally {
+    asking = false
   }
   if (checks.length === 0) place.replaceChildren(element("p", {class: "soft"}, word("proc.unchecked")))
   else place.replaceChildren(element("div", {class: "table"}, element("table", {class: "stack"}, head(), element("tbody", {}, ...checks.map(row)))))

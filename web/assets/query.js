@@ -1,7 +1,7 @@
 // Input boxes for queries: completion, and what is wrong with the query while it is typed. What may stand at the cursor
 // comes from /v1/<kind>/_suggest, which tells the query's error, too. A box in a form with [data-query-form] renews the
 // page as one types, and the page's URL is that of the query: reload and back keep it.
-import {element, renew, request, word} from "./console.js"
+import {element, request, visit, word} from "./console.js"
 
 const suggestAfter = 80, searchAfter = 200 // milliseconds without a key
 
@@ -118,12 +118,7 @@ function typed(input, show = true) {
 export function search(form) {
   const values = new URLSearchParams()
   for (const [name, value] of new FormData(form)) if (value !== "") values.append(name, value)
-  const url = location.pathname + (values.size ? "?" + values : "")
-  const main = document.getElementById("main")
-  if (main.dataset.url === url) return
-  main.dataset.url = url
-  history.replaceState(history.state, "", url)
-  return renew()
+  return visit(location.pathname + (values.size ? "?" + values : ""))
 }
 
 document.addEventListener("input", event => {

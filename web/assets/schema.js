@@ -27,7 +27,7 @@ function plain(root, schema, depth = 0) {
 }
 
 // schemasAt gives the alternatives for the place that path (names and indexes) leads to.
-export function schemasAt(root, path) {
+function schemasAt(root, path) {
   let here = plain(root, root)
   for (const step of path) {
     here = here.flatMap(s => {

@@ -1,5 +1,5 @@
 // Uploads into the folder that the page shows: by the button, or dropped anywhere on the page. One after the other.
-import {word, element, request, ask, toast, renew} from "./console.js"
+import {word, element, request, ask, toast, quoted, renew} from "./console.js"
 
 const zone = document.querySelector("[data-upload]"), list = zone.querySelector(".uploads"), limit = 1 << 30
 let last = Promise.resolve()
@@ -62,7 +62,7 @@ function send(xhr, path, file, etag, progress) {
     const answer = () => { try { return JSON.parse(xhr.responseText) } catch { return {} } }
     xhr.open("PUT", path)
     xhr.setRequestHeader("Content-Type", "application/octet-stream")
-    if (etag) xhr.setRequestHeader("If-Match", `"${etag}"`)
+    if (etag) xhr.setRequestHeader("If-Match", quoted(etag))
     else xhr.setRequestHeader("If-None-Match", "*")
     xhr.upload.onprogress = event => progress(event.loaded)
     xhr.onload = () => resolve(xhr.status < 300 ? answer() : {error: answer().detail || word("failed")})
