@@ -25,8 +25,14 @@ var rules = []rule{
 	{from: "stathub", except: []string{"stathub/localstack"}, banned: "stathub/localstack", reason: "nobody imports the local stack"},
 	{from: "stathub/state", banned: "stathub", only: []string{"stathub/state"}, reason: "documents and stores stand below everything"},
 	{from: "stathub/scheduler", banned: "stathub", only: []string{"stathub/state", "stathub/scheduler"}, reason: "placement is pure"},
-	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge", "stathub/state/schedule"}, reason: "the diff is pure"},
-	{from: "stathub/state/schedule", banned: "stathub", only: []string{"stathub/state", "stathub/agent/schedule"}, reason: "one job each"},
+	{from: "stathub/agent/converge", banned: "stathub", only: []string{"stathub/state", "stathub/agent/converge"}, reason: "the diff is pure"},
+	{from: "stathub/state/schedule", banned: "stathub", only: []string{"stathub/state/schedule", "stathub/state"}, reason: "one job each"},
+	{from: "stathub/state/series", banned: "stathub", only: []string{"stathub/state"}, reason: "numbers over time, whoever measures them"},
+	{from: "stathub/agent/stats", banned: "stathub", only: []string{"stathub/state", "stathub/agent/host", "stathub/agent/stats"}, reason: "it keeps what is measured; others show it"},
+	{from: "stathub/agent/console", banned: "stathub/agent", only: []string{"stathub/agent/console", "stathub/agent/httpapi", "stathub/agent/crash", "stathub/agent/standalone"}, reason: "pages only show"},
+	{from: "stathub/master/stats", banned: "stathub", only: []string{"stathub/state", "stathub/master/stats"}, reason: "it keeps what nodes tell; others show it"},
+	{from: "stathub/master/httpapi", banned: "stathub/master/console", reason: "the API knows of no pages"},
+	{from: "stathub/master/console", banned: "stathub/master/httpapi", reason: "pages only show; what people do on them is a request to the API"},
 	{from: "stathub/agent/artifact", banned: "stathub", only: []string{"stathub/state", "stathub/agent/artifact"}, reason: "one job each"},
 	{from: "stathub/agent/health", banned: "stathub", only: []string{"stathub/state", "stathub/agent/health"}, reason: "one job each"},
 	{from: "stathub/agent/logs", banned: "stathub", only: []string{"stathub/state", "stathub/agent/logs"}, reason: "one job each"},
@@ -45,6 +51,8 @@ var rules = []rule{
 	{from: "stathub", except: []string{"stathub/state/circuit"}, banned: "github.com/sony/gobreaker", reason: "state/circuit is the only importer of gobreaker"},
 	{from: "stathub", except: []string{"stathub/localstack/faults"}, banned: "github.com/Shopify/toxiproxy", reason: "faults are for tests and the local stack"},
 	{from: "stathub/state/schema", banned: "stathub", only: []string{"stathub/state", "stathub/state/schema"}, reason: "documents are told of by those who show them"},
+	{from: "stathub", except: []string{"stathub/web"}, banned: "github.com/aymanbagabas/go-udiff", reason: "package web is the only importer of udiff"},
+	{from: "stathub", banned: "github.com/santhosh-tekuri/jsonschema", reason: "schemas are checked by tests alone"},
 	{from: "stathub", except: []string{"stathub/localstack/console"}, banned: "github.com/chromedp", reason: "browsers are for tests"},
 	{from: "stathub/state/metric", banned: "stathub", only: []string{"stathub/state/metric"}, reason: "numbers know nothing of what they count"},
 	{from: "stathub/localstack/faults", banned: "stathub", only: []string{"stathub/state", "stathub/localstack/faults"}, reason: "it breaks ways, whoever goes them"},
@@ -91,7 +99,7 @@ func TestImportRules(t *testing.T) {
 		}
 	}
 	for _, r := range rules {
-		for _, root := range append([]string{r.from}, r.except...) {
+		for _, root := range slices.Concat([]string{r.from}, r.except, r.only) {
 			if !slices.ContainsFunc(packages, func(p string) bool { return within(p, root) }) {
 				t.Errorf("a rule is about %s, and there is no such package", root)
 			}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -45,12 +46,7 @@ func (p NodePage) Gone() bool { return p.State == state.NodeDown || p.Detached }
 
 // EnvNames are the names of its environment, in order.
 func (p NodePage) EnvNames() []string {
-	names := make([]string, 0, len(p.Envs))
-	for name := range p.Envs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(p.Envs))
 }
 
 // NodeManifest is what a node must run.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -110,10 +111,7 @@ type Pager struct {
 func NewPager(from, size, total int, path string, values url.Values) Pager {
 	p := Pager{From: min(from+1, total), To: min(from+size, total), Total: total}
 	to := func(from int) string {
-		next := url.Values{}
-		for k, v := range values {
-			next[k] = v
-		}
+		next := maps.Clone(values)
 		next.Del("from")
 		if from > 0 {
 			next.Set("from", strconv.Itoa(from))

@@ -73,7 +73,7 @@ func tabOf(r *http.Request) string {
 }
 
 func (c *console) nodeProcs(r *http.Request, v *web.NodePage) error {
-	from, err := rest.Number(r, "from", 0, mostRows)
+	from, err := rest.Number(r, "from", 0, maxFrom)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *console) nodeProcs(r *http.Request, v *web.NodePage) error {
 }
 
 func (c *console) nodeEvents(r *http.Request, v *web.NodePage) error {
-	from, err := rest.Number(r, "from", 0, mostRows)
+	from, err := rest.Number(r, "from", 0, maxFrom)
 	if err != nil {
 		return err
 	}

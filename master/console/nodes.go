@@ -1,7 +1,6 @@
 package console
 
 import (
-	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -17,12 +16,8 @@ import (
 	"stathub/web/rest"
 )
 
-// The page of nodes: how many rows, and how many known tags are offered.
-const (
-	nodesShown = 50
-	tagsShown  = 200
-	mostRows   = 1 << 30
-)
+// tagsShown is how many known tags are offered.
+const tagsShown = 200
 
 // hide is the value of parameter down that leaves out nodes that are down.
 const hide = "hide"
@@ -88,7 +83,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 		return web.Page{}, err
 	}
 	values := r.URL.Query()
-	from, err := rest.Number(r, "from", 0, mostRows)
+	from, err := rest.Number(r, "from", 0, maxFrom)
 	if err != nil {
 		return web.Page{}, err
 	}
@@ -96,7 +91,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	v.All, v.Tags = c.Control.NodeCount(), c.Control.NodeTags(tagsShown)
 	v.Command = agentCommand(r)
 	key := sortNodes(&v, values)
-	page := index.Options{From: from, Size: nodesShown, IncludeDown: !v.HideDown, Reverse: strings.HasPrefix(v.Sort, "-")}
+	page := index.Options{From: from, Size: rowsShown, IncludeDown: !v.HideDown, Reverse: strings.HasPrefix(v.Sort, "-")}
 	found, err := c.Control.ListNodes(r.Context(), v.Query, page, key)
 	if v.Fault = faultOf(v.Query, err); err != nil && v.Fault == nil {
 		return web.Page{}, err
@@ -105,7 +100,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	for _, n := range found.Rows {
 		v.Rows = append(v.Rows, web.NodeRow{Node: n.Node, Wanted: n.Wanted, Running: n.Running, Load: web.Spark(c.Stats.Load(n.ID, n.OS.CPUs, time.Now()))})
 	}
-	v.Pager = web.NewPager(from, nodesShown, found.Total, "/nodes", values)
+	v.Pager = web.NewPager(from, rowsShown, found.Total, "/nodes", values)
 	if found.Total == 0 && v.HideDown && v.Fault == nil {
 		down, err := c.Control.SearchNodes(r.Context(), v.Query, index.Options{IncludeDown: true})
 		if err != nil {
@@ -136,17 +131,9 @@ func sortNodes(v *web.Nodes, values url.Values) (key func(control.ListedNode) co
 			key = column.key
 		}
 		if column.key != nil {
-			shown.URL = withSort(values, next)
+			shown.URL = with(values, "/nodes", "sort", next)
 		}
 		v.Columns = append(v.Columns, shown)
 	}
 	return key
-}
-
-// withSort is the URL of the page, in another order, from the first row.
-func withSort(values url.Values, sort string) string {
-	next := maps.Clone(values)
-	next.Del("from")
-	next.Set("sort", sort)
-	return "/nodes?" + next.Encode()
 }

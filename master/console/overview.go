@@ -39,11 +39,10 @@ func (c *console) overview(r *http.Request) (web.Page, error) {
 		v.Pins = append(v.Pins, web.PinRow{Node: p.Node, App: p.App, Count: p.Count, Owner: p.Owner})
 	}
 	c.problems(&v)
-	found, err := c.Journal.Search(r.Context(), "*", nil, 0, overviewEvents)
-	if err != nil {
+	var err error
+	if v.Events, err = c.eventsOf(r, "*", overviewEvents); err != nil {
 		return web.Page{}, err
 	}
-	v.Events = web.NewEvents(found.Rows)
 	return web.Page{Name: "overview", Topics: []string{live.Nodes, live.Apps, live.Plan, live.Events, live.Master}, View: v}, nil
 }
 

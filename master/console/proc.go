@@ -27,11 +27,9 @@ func (c *console) proc(r *http.Request) (web.Page, error) {
 	if record := c.Control.Node(node).Value; record != nil {
 		v.Limits.Hostname, v.Limits.Address, v.Limits.Silent = record.Hostname, record.AgentAddress, record.State == state.NodeDown
 	}
-	found, err := c.Journal.Search(r.Context(), `instance:"`+instance.ID+`"`, nil, 0, procEvents)
-	if err != nil {
+	if v.Events, err = c.eventsOf(r, `instance:"`+instance.ID+`"`, procEvents); err != nil {
 		return web.Page{}, err
 	}
-	v.Events = web.NewEvents(found.Rows)
 	v.Events.NoApp, v.Events.NoNode, v.Events.NoInst = true, true, true
 	return web.Page{Name: "proc", Topics: []string{live.Node(node), live.App(instance.App), live.Events}, View: v}, nil
 }
