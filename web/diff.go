@@ -17,10 +17,13 @@ type DiffLine struct {
 	Text string `json:"text"`
 }
 
-// diffContext is how many lines that stay are shown around a change.
-const diffContext = 3
+const (
+	diffContext  = 3      // lines that stay are shown around a change
+	maxDiffLines = 10_000 // are shown: more than anybody reads
+)
 
-// Diff tells what has to be done to before so that it becomes after, by lines; nothing where they are equal.
+// Diff tells what has to be done to before so that it becomes after, by lines; nothing where they are equal. Of a very long
+// one the end is left out.
 func Diff(before, after string) []DiffLine {
 	return lines(before, udiff.Lines(before, after))
 }
@@ -36,6 +39,9 @@ func lines(before string, edits []udiff.Edit) []DiffLine {
 			all = append(all, DiffLine{Op: "@"})
 		}
 		for _, l := range h.Lines {
+			if len(all) >= maxDiffLines {
+				return append(all, DiffLine{Op: "@"})
+			}
 			op := " "
 			switch l.Kind {
 			case udiff.Delete:
@@ -88,6 +94,11 @@ func ServeDiff(w http.ResponseWriter, r *http.Request) error {
 	var in compared
 	if err := json.Unmarshal(data, &in); err != nil {
 		return state.Errorf(state.Invalid, "", "the body must be {base, theirs, mine}, all text: %w", err)
+	}
+	for _, text := range []string{in.Base, in.Theirs, in.Mine} {
+		if len(text) > rest.MaxEdit {
+			return state.Errorf(state.TooLarge, "", "a text of %d bytes is no document that can be edited: it may have up to %d", len(text), rest.MaxEdit)
+		}
 	}
 	rest.WriteJSON(w, r, http.StatusOK, Compare(in.Base, in.Theirs, in.Mine), "")
 	return nil

@@ -8,6 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"pgregory.net/rapid"
+
+	"stathub/state"
+	"stathub/web/rest"
 )
 
 func TestCompare(t *testing.T) {
@@ -71,5 +74,15 @@ func TestServeDiff(t *testing.T) {
 	}
 	if _, err := ask(`[]`); err == nil {
 		t.Error("a list is taken")
+	}
+	if _, err := ask(`{"base":"` + strings.Repeat("x", rest.MaxEdit+1) + `"}`); state.CodeOf(err) != state.TooLarge {
+		t.Errorf("a text that is no document: %v", err)
+	}
+	long := strings.Repeat(`1\n`, rest.MaxEdit/2)
+	if w, err = ask(`{"base":"` + long + `","theirs":"","mine":""}`); err != nil || json.Unmarshal(w.Body.Bytes(), &got) != nil {
+		t.Fatal(err)
+	}
+	if n := len(got.Mine); n != maxDiffLines+1 || got.Mine[n-1].Op != "@" {
+		t.Errorf("%d lines are shown of one that is very long", n)
 	}
 }
