@@ -118,7 +118,7 @@ func wantDetached(t *testing.T, base string) {
 	if found.Total != 1 || found.Rows[0].ID != "ship-1" || !found.Rows[0].Detached || found.Rows[0].State != state.NodeUp {
 		t.Errorf("the search finds %+v", found)
 	}
-	out, err := exec.Command("curl", "-s", base+"/").Output()
+	out, err := exec.Command("curl", "-s", base+"/nodes").Output()
 	if err != nil || !strings.Contains(string(out), ">detached<") {
 		t.Errorf("the page does not say so: %v", err)
 	}
