@@ -140,7 +140,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (err error) {
 	}
 	address := o.address(listener.Addr())
 	hostname, _ := os.Hostname()
-	keeper := stats.New(stats.Options{Path: filepath.Join(o.StoreDirectory, "usage.series"), Measure: new(host.Meter).Measure, Log: log})
+	keeper := stats.New(stats.Options{Path: filepath.Join(o.StoreDirectory, "usage.series"), Measure: measureLean(), Log: log})
 	var changes live.Hub
 	sv := supervise.New(supervise.Options{
 		Usage: keeper.Usage, Changed: func() { changes.Changed(console.Changed) },

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stathub/agent/host"
+	"stathub/state"
 )
 
 const (
@@ -31,5 +32,15 @@ func keepLean(ctx context.Context) {
 			debug.FreeOSMemory()
 			host.TrimMemory() // second: to collect touches much of the program
 		}
+	}
+}
+
+// measureLean measures the use of the machine, and gives the pages of the program back that this needed: it is done so often
+// that they would always be there.
+func measureLean() func(context.Context, time.Time) (state.Usage, error) {
+	var m host.Meter
+	return func(ctx context.Context, now time.Time) (state.Usage, error) {
+		defer host.TrimMemory()
+		return m.Measure(ctx, now)
 	}
 }

