@@ -112,6 +112,7 @@ type Controller struct {
 	editedAt  time.Time       // when apps, choreographies or nodes last changed
 	edits     int64           // changes by this master's API
 	planned   int64           // the edits that plan has taken in
+	pondering chan struct{}   // of ponder
 	replanned chan struct{}   // closed when planned grows, and replaced
 	past      map[string]past // by app; nil: the history was not listed yet
 	heard     time.Time       // when the reports were last read
@@ -155,7 +156,7 @@ func New(opts Options) *Controller {
 		told:    eventlog.New(eventlog.Options{Writer: opts.Name, Store: opts.Store, Log: opts.Log, Deadline: callTimeout, Step: step, Told: opts.Told}),
 		history: history.Store{CallTimeout: callTimeout, ListTimeout: listTimeout},
 		locks:   locks{seed: maphash.MakeSeed()},
-		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), replanned: make(chan struct{}),
+		poke:    make(chan struct{}, 1), lists: make(chan struct{}, 1), pondering: make(chan struct{}, 1), replanned: make(chan struct{}),
 		compared: map[string]recordBasis{},
 		due:      map[state.Kind]bool{},
 		balance:  balance{perMinute: opts.RebalanceMoves},

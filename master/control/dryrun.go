@@ -40,8 +40,14 @@ const (
 )
 
 // Preview says what the scheduler would make of an app with these documents, as things are now. Other apps stay as they
-// are, except where this one takes their place. choreo nil is the app's own; without any there is no preview, nil.
+// are, except where this one takes their place. choreo nil is the app's own; without any there is no preview, nil, nor when
+// ctx ends before it is its turn; see ponder.
 func (c *Controller) Preview(ctx context.Context, app *state.App, choreo *state.Choreo) *Preview {
+	done, err := c.ponder(ctx)
+	if err != nil {
+		return nil
+	}
+	defer done()
 	in, _ := c.input(ctx)
 	if choreo == nil {
 		choreo = in.Choreos[app.Name]
@@ -61,6 +67,17 @@ func (c *Controller) Preview(ctx context.Context, app *state.App, choreo *state.
 		Matching: found.Matching, Started: app.Start, Wanted: found.Status.Wanted, Placed: found.Status.Placed,
 		Arriving: found.Arriving, Leaving: found.Leaving, Changing: found.Changing,
 		Nodes: slices.Concat([]scheduler.NodeOutlook{}, found.Nodes), Reasons: reasons(said[app.Name].Reasons), Runs: schedule.Upcoming(choreo.Schedule, in.Now, previewRuns),
+	}
+}
+
+// ponder waits for leave to make a plan that nobody carries out. They are made one at a time, so that those who ask never
+// take more than a core, nor hold up the plans that count. The caller calls done. Code Unavailable: ctx ended first.
+func (c *Controller) ponder(ctx context.Context) (done func(), err error) {
+	select {
+	case c.pondering <- struct{}{}:
+		return func() { <-c.pondering }, nil
+	case <-ctx.Done():
+		return nil, state.Errorf(state.Unavailable, "", "cannot look at it: other questions are before it: %w", ctx.Err())
 	}
 }
 

@@ -139,6 +139,11 @@ func (c *Controller) Explain(ctx context.Context, app string) ([]scheduler.NodeV
 	if c.App(app).ETag == "" {
 		return nil, missing(state.KindApp, app)
 	}
+	done, err := c.ponder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	in, _ := c.input(ctx)
 	verdicts := scheduler.Explain(in, app)
 	if ch := in.Choreos[app]; ch != nil {
