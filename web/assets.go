@@ -93,8 +93,8 @@ func assetPath(name string) string {
 	return "/assets/" + edition() + "/" + name
 }
 
-// Asset serves what is under /assets/.
-func Asset(w http.ResponseWriter, r *http.Request) error {
+// serveAsset serves what is under /assets/.
+func serveAsset(w http.ResponseWriter, r *http.Request) error {
 	name, kept := strings.CutPrefix(r.URL.Path, "/assets/"+edition()+"/")
 	if !kept {
 		name = strings.TrimPrefix(r.URL.Path, "/assets/")

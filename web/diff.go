@@ -85,8 +85,8 @@ type compared struct {
 	Mine   string `json:"mine"`
 }
 
-// ServeDiff answers POST /diff of assets/conflict.js, {base, theirs, mine}, with a Conflict.
-func ServeDiff(w http.ResponseWriter, r *http.Request) error {
+// serveDiff answers POST /diff of assets/conflict.js, {base, theirs, mine}, with a Conflict.
+func serveDiff(w http.ResponseWriter, r *http.Request) error {
 	data, err := rest.ReadBody(w, r, maxCompare)
 	if err != nil {
 		return err

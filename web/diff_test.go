@@ -62,7 +62,7 @@ func TestDiffTellsAll(t *testing.T) {
 func TestServeDiff(t *testing.T) {
 	ask := func(body string) (*httptest.ResponseRecorder, error) {
 		w := httptest.NewRecorder()
-		return w, ServeDiff(w, httptest.NewRequest("POST", "/diff", bytes.NewReader([]byte(body))))
+		return w, serveDiff(w, httptest.NewRequest("POST", "/diff", bytes.NewReader([]byte(body))))
 	}
 	w, err := ask(`{"base":"a\nb\n","theirs":"a\n<b>\n","mine":"a\nx\n"}`)
 	var got Conflict

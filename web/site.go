@@ -72,8 +72,8 @@ type data struct {
 	Words    map[string]string // of scripts
 }
 
-// Show answers with a page.
-func (s *Site) Show(w http.ResponseWriter, r *http.Request, p Page) {
+// show answers with a page.
+func (s *Site) show(w http.ResponseWriter, r *http.Request, p Page) {
 	l := choose(w, r)
 	parsed, ok := l.pages[p.Name]
 	if !ok {
@@ -100,19 +100,19 @@ func (s *Site) Show(w http.ResponseWriter, r *http.Request, p Page) {
 	_, _ = w.Write(b.Bytes()) // the browser is gone: nobody to tell
 }
 
-// ShowError answers a page's request with what is wrong with it. The status is the error's.
-func (s *Site) ShowError(w http.ResponseWriter, r *http.Request, section string, err error) {
-	s.Show(w, r, Page{Name: "error", Section: section, Status: rest.StatusOf(err), View: err.Error()})
+// showError answers a page's request with what is wrong with it. The status is the error's.
+func (s *Site) showError(w http.ResponseWriter, r *http.Request, section string, err error) {
+	s.show(w, r, Page{Name: "error", Section: section, Status: rest.StatusOf(err), View: err.Error()})
 }
 
-// NotFound answers for a path that is nothing: with a page where a person asks, with problem JSON where a program does.
-func (s *Site) NotFound(w http.ResponseWriter, r *http.Request) {
+// notFound answers for a path that is nothing: with a page where a person asks, with problem JSON where a program does.
+func (s *Site) notFound(w http.ResponseWriter, r *http.Request) {
 	err := state.Errorf(state.NotFound, "", "there is nothing at %s", r.URL.Path)
 	if strings.HasPrefix(r.URL.Path, "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		rest.WriteError(w, r, err)
 		return
 	}
-	s.ShowError(w, r, "", err)
+	s.showError(w, r, "", err)
 }
 
 // here is the URL of a page, as the live update asks for it again.

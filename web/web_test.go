@@ -19,7 +19,7 @@ func show(t *testing.T, p Page, path string, header http.Header) *http.Response 
 	r := httptest.NewRequest("GET", path, nil)
 	r.Header = header
 	w := httptest.NewRecorder()
-	site.Show(w, r, p)
+	site.show(w, r, p)
 	return w.Result()
 }
 
@@ -159,7 +159,7 @@ func TestNotFound(t *testing.T) {
 	for path, accept := range map[string]string{"/nope": "text/html,*/*", "/nope2": "*/*", "/v1/nope": "text/html"} {
 		r, w := httptest.NewRequest("GET", path, nil), httptest.NewRecorder()
 		r.Header.Set("Accept", accept)
-		site.NotFound(w, r)
+		site.notFound(w, r)
 		want := "application/problem+json"
 		if path == "/nope" {
 			want = "text/html; charset=utf-8"
@@ -185,7 +185,7 @@ func TestAssets(t *testing.T) {
 		r.Header.Set("Accept-Encoding", encoding)
 		r.Header.Set("If-None-Match", etag)
 		w := httptest.NewRecorder()
-		if err := Asset(w, r); err != nil {
+		if err := serveAsset(w, r); err != nil {
 			w.WriteHeader(404)
 		}
 		return w.Result()

@@ -5,15 +5,12 @@ package console
 import (
 	"net/http"
 
-	"github.com/go-chi/chi/v5/middleware"
-
 	"stathub/agent/crash"
 	"stathub/agent/standalone"
 	"stathub/state"
 	"stathub/state/guard"
 	"stathub/web"
 	"stathub/web/live"
-	"stathub/web/rest"
 )
 
 // Supervisor is what the pages show; *supervise.Supervisor is one.
@@ -42,7 +39,6 @@ const Changed = live.Nodes
 
 type console struct {
 	Options
-	site *web.Site
 }
 
 var sections = []web.Section{
@@ -54,52 +50,26 @@ var sections = []web.Section{
 // Handler serves the pages.
 func Handler(o Options) http.Handler {
 	c := &console{Options: o}
-	c.site = web.NewSite("agent", sections, c.bar)
-	mux := rest.NewRouter([]rest.Route{
-		{Method: "GET", Path: "/live", Handler: o.Live.Stream(o.Stop)},
-		{Method: "GET", Path: "/assets/*", Handler: web.Asset},
-		{Method: "POST", Path: "/diff", Handler: web.ServeDiff},
-	})
-	pages := mux.With(middleware.Compress(5, "text/html"))
-	for _, r := range c.routes() {
-		pages.Method(http.MethodGet, r.path, c.page(r))
-	}
-	return mux
+	return web.NewSite("agent", sections, c.bar).Handler(c.routes(), o.Live.Stream(o.Stop))
 }
 
-// route is a page: where it is, and the section that it belongs to, which an error is shown in, too.
-type route struct {
-	path, section string
-	show          func(r *http.Request) (web.Page, error)
-}
-
-func (c *console) routes() []route {
-	all := []route{
-		{"/", "overview", c.overview},
-		{"/apps", "overview", c.overview}, // where pages that a master has, too, lead to
-		{"/apps/{name}", "overview", c.app},
-		{"/procs/{instance}", "overview", c.proc},
-		{"/events", "events", c.events},
-		{"/help", "help", c.help},
-		{"/help/{topic}", "help", c.help},
+func (c *console) routes() []web.Route {
+	all := []web.Route{
+		{Path: "/", Section: "overview", Show: c.overview},
+		{Path: "/apps", Section: "overview", Show: c.overview}, // where pages that a master has, too, lead to
+		{Path: "/apps/{name}", Section: "overview", Show: c.app},
+		{Path: "/procs/{instance}", Section: "overview", Show: c.proc},
+		{Path: "/events", Section: "events", Show: c.events},
+		{Path: "/help", Section: "help", Show: c.help},
+		{Path: "/help/{topic}", Section: "help", Show: c.help},
 	}
 	if c.Editor != nil {
-		all = append(all, route{"/new", "overview", c.newApp}, route{"/apps/{name}/edit", "overview", c.edit}, route{"/apps/{name}/choreo", "overview", c.editChoreo})
+		all = append(all,
+			web.Route{Path: "/new", Section: "overview", Show: c.newApp},
+			web.Route{Path: "/apps/{name}/edit", Section: "overview", Show: c.edit},
+			web.Route{Path: "/apps/{name}/choreo", Section: "overview", Show: c.editChoreo})
 	}
 	return all
-}
-
-func (c *console) page(to route) rest.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := to.show(r)
-		if err != nil {
-			c.site.ShowError(w, r, to.section, err)
-			return nil
-		}
-		p.Section = to.section
-		c.site.Show(w, r, p)
-		return nil
-	}
 }
 
 func (c *console) bar() web.Bar {

@@ -80,7 +80,7 @@ func TestPages(t *testing.T) {
 			for _, at := range w.places(t) {
 				t.Run(at.name, func(t *testing.T) {
 					if !answers(t, w.base+at.path) {
-						t.Skip("there is no such page")
+						t.Fatal("there is no such page")
 					}
 					p := chromium.Page(t, w.base, look.view)
 					p.Open(at.path)

@@ -5,8 +5,6 @@ package console
 import (
 	"net/http"
 
-	"github.com/go-chi/chi/v5/middleware"
-
 	"stathub/master/control"
 	"stathub/master/journal"
 	"stathub/master/lease"
@@ -14,7 +12,6 @@ import (
 	"stathub/state/guard"
 	"stathub/web"
 	"stathub/web/live"
-	"stathub/web/rest"
 	"stathub/web/rest/openapi"
 )
 
@@ -33,7 +30,6 @@ type Options struct {
 
 type console struct {
 	Options
-	site      *web.Site
 	api       *web.API
 	histories histories
 }
@@ -53,58 +49,28 @@ var sections = []web.Section{
 // Handler serves the pages.
 func Handler(o Options) http.Handler {
 	c := &console{Options: o, api: web.NewAPI(o.API)}
-	c.site = web.NewSite("master", sections, c.bar)
-	mux := rest.NewRouter([]rest.Route{
-		{Method: "GET", Path: "/live", Handler: o.Live.Stream(o.Stop)},
-		{Method: "GET", Path: "/assets/*", Handler: web.Asset},
-		{Method: "POST", Path: "/diff", Handler: web.ServeDiff},
-	})
-	pages := mux.With(middleware.Compress(5, "text/html"))
-	for _, r := range c.routes() {
-		pages.Method(http.MethodGet, r.path, c.page(r))
-	}
-	mux.NotFound(c.site.NotFound)
-	return mux
+	return web.NewSite("master", sections, c.bar).Handler(c.routes(), o.Live.Stream(o.Stop))
 }
 
-// route is a page: where it is, and the section that it belongs to, which an error is shown in, too.
-type route struct {
-	path, section string
-	show          func(r *http.Request) (web.Page, error)
-}
-
-func (c *console) routes() []route {
-	return []route{
-		{"/", "overview", c.overview},
-		{"/nodes", "nodes", c.nodes},
-		{"/help", "help", c.help},
-		{"/help/{topic}", "help", c.help},
-		{"/api", "api", c.apiPage},
-		{"/apps", "apps", c.apps},
-		{"/new", "apps", c.newApp},
-		{"/apps/{name}/edit", "apps", c.editApp},
-		{"/apps/{name}/choreo", "apps", c.editChoreo},
-		{"/apps/{name}", "apps", c.app},
-		{"/procs", "procs", c.procs},
-		{"/events", "events", c.events},
-		{"/bucket", "bucket", c.bucket},
-		{"/_plugin/head", "bucket", c.bucket}, // where the seed had its data console
-		{"/bucket/*", "bucket", c.document},
-		{"/nodes/{id}/procs/{instance}", "procs", c.proc},
-		{"/nodes/{id}", "nodes", c.nodePage},
-	}
-}
-
-func (c *console) page(to route) rest.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := to.show(r)
-		if err != nil {
-			c.site.ShowError(w, r, to.section, err)
-			return nil
-		}
-		p.Section = to.section
-		c.site.Show(w, r, p)
-		return nil
+func (c *console) routes() []web.Route {
+	return []web.Route{
+		{Path: "/", Section: "overview", Show: c.overview},
+		{Path: "/nodes", Section: "nodes", Show: c.nodes},
+		{Path: "/help", Section: "help", Show: c.help},
+		{Path: "/help/{topic}", Section: "help", Show: c.help},
+		{Path: "/api", Section: "api", Show: c.apiPage},
+		{Path: "/apps", Section: "apps", Show: c.apps},
+		{Path: "/new", Section: "apps", Show: c.newApp},
+		{Path: "/apps/{name}/edit", Section: "apps", Show: c.editApp},
+		{Path: "/apps/{name}/choreo", Section: "apps", Show: c.editChoreo},
+		{Path: "/apps/{name}", Section: "apps", Show: c.app},
+		{Path: "/procs", Section: "procs", Show: c.procs},
+		{Path: "/events", Section: "events", Show: c.events},
+		{Path: "/bucket", Section: "bucket", Show: c.bucket},
+		{Path: "/_plugin/head", Section: "bucket", Show: c.bucket}, // where the seed had its data console
+		{Path: "/bucket/*", Section: "bucket", Show: c.document},
+		{Path: "/nodes/{id}/procs/{instance}", Section: "procs", Show: c.proc},
+		{Path: "/nodes/{id}", Section: "nodes", Show: c.nodePage},
 	}
 }
 
