@@ -240,13 +240,17 @@ func (p *reporter) put(ctx context.Context, r state.Report) (err error) {
 // look finds out whether the report in the bucket is still the one that was written: somebody may have removed it, put an
 // old bucket in its place, or forgotten the node. What is not is written again.
 func (p *reporter) look(ctx context.Context) {
-	if p.written == nil || !p.known {
+	if p.written == nil {
 		return // it is to be written anyway
+	}
+	known := p.etag
+	if !p.known {
+		known = "" // a write failed, and what it was for has passed: nobody knows what is there
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.s.opts.Deadline)
 	defer cancel()
 	// A bucket that does not answer says nothing; the heartbeat tells of it.
-	if p.read(ctx, p.etag) == nil {
+	if p.read(ctx, known) == nil {
 		p.written = nil
 	}
 }

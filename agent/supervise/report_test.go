@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stathub/agent/proc"
+	"stathub/state"
 )
 
 func TestReportIsWrittenOnChangeOnly(t *testing.T) {
@@ -53,6 +54,36 @@ func TestReportIsNeverOverwrittenUnread(t *testing.T) {
 		n.manifest(two)
 		if got := n.stored(); !strings.Contains(string(got.Extra), `"later"`) || len(got.Instances) != 2 {
 			t.Errorf("after an edit: %s, %d instances", got.Extra, len(got.Instances))
+		}
+	})
+}
+
+// A report that could not be written, and need not be any more, does not keep the agent from noticing that the one in the
+// bucket is gone.
+func TestReportReturnsAfterAWriteThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.start()
+		defer func() { n.stop() }()
+		n.manifest(two)
+		n.store.Fail(func(op, key string) error {
+			if op == "put" && key == "reports/n.json" {
+				return state.Errorf(state.Unavailable, key, "no route to host")
+			}
+			return nil
+		})
+		n.post(func() { n.trouble("test", "something passes") })
+		time.Sleep(time.Second)
+		n.post(func() { n.trouble("test") })
+		time.Sleep(time.Second)
+		n.store.Fail(nil)
+		time.Sleep(time.Minute)
+		if err := n.store.Delete(t.Context(), "reports/n.json", ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(usageEvery + time.Minute)
+		if got := n.stored(); len(got.Instances) != 2 {
+			t.Errorf("the report has %d instances", len(got.Instances))
 		}
 	})
 }
