@@ -266,3 +266,20 @@ func TestNothingIsMissingBeforeTheBucketIsRead(t *testing.T) {
 	}
 	r.want(http.StatusOK, "GET", "/healthz", "")
 }
+
+// Whoever scales from what a page showed does not undo what others did meanwhile.
+func TestScaleOfARevision(t *testing.T) {
+	r := startReady(t, memstore.New())
+	r.want(201, "POST", "/v1/app", `{"name": "web", "toProcess": "sleep"}`)
+	seen := r.want(200, "POST", "/v1/app/web/_scale", "3").header.Get("ETag")
+	r.want(200, "POST", "/v1/app/web/_scale", "10")
+	r.want(412, "POST", "/v1/app/web/_scale", "4", "If-Match", seen)
+	a := r.want(200, "GET", "/v1/app/web/_scale", "")
+	if a.body != "10\n" {
+		t.Errorf("the scale is %s", a.body)
+	}
+	if shown := strings.Trim(a.header.Get("ETag"), `"`); !strings.Contains(r.want(200, "GET", "/apps/web", "").body, `data-body="11" data-etag="`+shown+`"`) {
+		t.Error("the button does not say what it is of")
+	}
+	r.want(200, "POST", "/v1/app/web/_scale", "11", "If-Match", a.header.Get("ETag"))
+}

@@ -37,6 +37,7 @@ type AppRow struct {
 	Scale   int    // of it
 	Each    bool   // on each node
 	Planned bool   // it has a choreography that can be read
+	Plan    string // ETag of that
 	Checked bool   // it has health checks
 	Start   bool
 	Exists  bool // it has a document that can be read: it can be started, stopped and scaled

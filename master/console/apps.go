@@ -133,7 +133,7 @@ func (c *console) appRow(name string, status state.AppStatus) web.AppRow {
 	}
 	if ch := c.Control.Choreo(name); ch.Value != nil {
 		row.Query, row.Scale, row.Each = ch.Value.Query, ch.Value.Scale, ch.Value.Mode == state.ModeEach
-		row.Planned = ch.Err == nil
+		row.Planned, row.Plan = ch.Err == nil, string(ch.ETag)
 	}
 	return row
 }

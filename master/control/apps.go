@@ -136,12 +136,17 @@ func (c *Controller) hasApp(ctx context.Context, name string) error {
 
 // Scale sets the number of processes of an app. Without a choreography it makes one for all nodes.
 func (c *Controller) Scale(ctx context.Context, name string, scale int) (Doc[state.Choreo], error) {
-	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Scale = scale })
+	return c.ScaleIf(ctx, name, state.Condition{}, scale)
+}
+
+// ScaleIf is Scale of the choreography that a condition speaks of; code Stale where it is another by now.
+func (c *Controller) ScaleIf(ctx context.Context, name string, cond state.Condition, scale int) (Doc[state.Choreo], error) {
+	return c.editChoreo(ctx, name, cond, func(ch *state.Choreo) { ch.Scale = scale })
 }
 
 // SetQuery sets the node query of an app, which CheckQuery accepted. Without a choreography it makes one of no process.
 func (c *Controller) SetQuery(ctx context.Context, name, query string) (Doc[state.Choreo], error) {
-	return c.editChoreo(ctx, name, func(ch *state.Choreo) { ch.Query = query })
+	return c.editChoreo(ctx, name, state.Condition{}, func(ch *state.Choreo) { ch.Query = query })
 }
 
 // PauseRollouts has no further instance of an app replaced by a change of it, ResumeRollouts ends that. An app without a
@@ -172,11 +177,11 @@ func (c *Controller) pause(ctx context.Context, name string, paused bool) (Doc[s
 	})
 }
 
-func (c *Controller) editChoreo(ctx context.Context, name string, do func(*state.Choreo)) (Doc[state.Choreo], error) {
+func (c *Controller) editChoreo(ctx context.Context, name string, cond state.Condition, do func(*state.Choreo)) (Doc[state.Choreo], error) {
 	if err := c.hasApp(ctx, name); err != nil {
 		return Doc[state.Choreo]{}, err
 	}
-	return edit(ctx, c, c.choreos, name, state.Condition{}, func(old Doc[state.Choreo]) (*state.Choreo, error) {
+	return edit(ctx, c, c.choreos, name, cond, func(old Doc[state.Choreo]) (*state.Choreo, error) {
 		if old.Err != nil {
 			return nil, broken(state.KindChoreo, name, old.Err)
 		}

@@ -104,7 +104,11 @@ func (a *api) scale(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.control.Scale(r.Context(), rest.Param(r, "name"), n)
+	cond, err := rest.IfMatch(r)
+	if err != nil {
+		return err
+	}
+	doc, err := a.control.ScaleIf(r.Context(), rest.Param(r, "name"), cond, n)
 	if err != nil {
 		return err
 	}

@@ -55,10 +55,13 @@ func appOps() openapi.Ops {
 	list.Query = append(slices.Clone(list.Query), openapi.Query)
 	remove := openapi.Shared()["DELETE /v1/app/{name}"]
 	remove.Query = []openapi.Param{openapi.Flag("force", "although its document cannot be read")}
+	scale := openapi.Shared()["POST /v1/app/{name}/_scale"]
+	scale.Cond = true
 	query := openapi.Text("a node query; empty: every node", "tags:ssd")
 	return openapi.Ops{
 		"GET /v1/app":                 list,
 		"DELETE /v1/app/{name}":       remove,
+		"POST /v1/app/{name}/_scale":  scale,
 		"GET /v1/app/{name}/_explain": {Tag: openapi.Apps, Sum: "Tell of each node why it was or was not chosen", Answer: openapi.List(openapi.JSON(scheduler.NodeVerdict{})), Errors: []int{404}},
 		"GET /v1/app/{name}/history":  {Tag: openapi.Apps, Sum: "List the revisions of an app, newest first", Answer: openapi.List(openapi.JSON(history.Entry{})), Errors: []int{404}},
 		"POST /v1/app/{name}/_rollback": {Tag: openapi.Apps, Sum: "Go back to a revision", Text: "Without a body: to the last good one before what the app is now. If-Match is of the app.",
