@@ -46,7 +46,7 @@ type AppRow struct {
 
 // Share is how much of it runs.
 func (a AppRow) Share() Share {
-	s := ShareOf(float64(a.Status.Running+a.Status.Waiting+a.Status.Completed), float64(a.Status.Wanted))
+	s := shareOf(float64(a.Status.Running+a.Status.Waiting+a.Status.Completed), float64(a.Status.Wanted))
 	s.Goal = true
 	return s
 }

@@ -40,7 +40,7 @@ type BucketKey struct {
 }
 
 // Path is the key's page.
-func (k BucketKey) Path() string { return "/bucket/" + EscapeKey(k.Key) }
+func (k BucketKey) Path() string { return "/bucket/" + escapeKey(k.Key) }
 
 // Page is the URL of the list of the same keys behind another one.
 func (b Bucket) Page(after string) string {
@@ -86,13 +86,13 @@ type BucketDocument struct {
 func (d BucketDocument) Crumbs() []Crumb { return crumbs(d.Key) }
 
 // API is where programs find the document.
-func (d BucketDocument) API() string { return "/v1/bucket/" + EscapeKey(d.Key) }
+func (d BucketDocument) API() string { return "/v1/bucket/" + escapeKey(d.Key) }
 
 // Folder is the prefix that the document lies under.
 func (d BucketDocument) Folder() string { return d.Key[:strings.LastIndexByte(d.Key, '/')+1] }
 
-// EscapeKey makes a key fit for the path of a URL.
-func EscapeKey(key string) string {
+// escapeKey makes a key fit for the path of a URL.
+func escapeKey(key string) string {
 	parts := strings.Split(key, "/")
 	for i, part := range parts {
 		parts[i] = url.PathEscape(part)

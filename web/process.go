@@ -61,8 +61,8 @@ func (s Signal) String() string {
 	return s.Name + " (" + strconv.Itoa(s.Number) + ")"
 }
 
-// SignalName is the name of a signal, or its number.
-func SignalName(number int) string {
+// signalName is the name of a signal, or its number.
+func signalName(number int) string {
 	for _, s := range signals {
 		if s.Number == number {
 			return s.Name
@@ -116,14 +116,14 @@ func (p Process) DiskLimit() state.Bytes {
 }
 
 // DiskShare is what it uses of that.
-func (p Process) DiskShare() Share { return ShareOf(float64(p.Disk), float64(p.DiskLimit())) }
+func (p Process) DiskShare() Share { return shareOf(float64(p.Disk), float64(p.DiskLimit())) }
 
 // PIDShare is how many processes it has of those that it may have.
-func (p Process) PIDShare() Share { return ShareOf(float64(p.Processes()), float64(p.PIDLimit())) }
+func (p Process) PIDShare() Share { return shareOf(float64(p.Processes()), float64(p.PIDLimit())) }
 
-// Fetched is how far the download of an artifact is.
-func Fetched(a state.ArtifactState) Share {
-	return ShareOf(float64(a.BytesDone), float64(a.BytesTotal))
+// fetched is how far the download of an artifact is.
+func fetched(a state.ArtifactState) Share {
+	return shareOf(float64(a.BytesDone), float64(a.BytesTotal))
 }
 
 // Took is how long a run of a scheduled job took, or has been going on; empty: it never came up.

@@ -51,7 +51,7 @@ func (p ProcRow) CPUShare() Share {
 	if p.Limits == nil {
 		return Share{}
 	}
-	return ShareOf(p.CPU, p.Limits.CPUs)
+	return shareOf(p.CPU, p.Limits.CPUs)
 }
 
 // MemLimit is the most that it may use, in bytes; 0: there is no limit.
@@ -63,7 +63,7 @@ func (p ProcRow) MemLimit() state.Bytes {
 }
 
 // MemShare is what it uses of its limit.
-func (p ProcRow) MemShare() Share { return ShareOf(float64(p.RSS), float64(p.MemLimit())) }
+func (p ProcRow) MemShare() Share { return shareOf(float64(p.RSS), float64(p.MemLimit())) }
 
 // Healthiness is the sum of its health checks where its state does not tell it already; empty: there is none.
 func (p ProcRow) Healthiness() state.Health {
@@ -85,8 +85,8 @@ type Share struct {
 	Goal    bool // all of it is as it should be
 }
 
-// ShareOf gives used of whole, at most all of it; it is not known where there is no whole.
-func ShareOf(used, whole float64) Share {
+// shareOf gives used of whole, at most all of it; it is not known where there is no whole.
+func shareOf(used, whole float64) Share {
 	if !(whole > 0) {
 		return Share{}
 	}

@@ -15,8 +15,8 @@ type Sparkline struct {
 
 const sparkWidth, sparkHeight = 88, 20
 
-// ChartRanges are the times that people choose from for charts, as /v1/stat takes them.
-func ChartRanges() []string {
+// chartRanges are the times that people choose from for charts, as /v1/stat takes them.
+func chartRanges() []string {
 	return []string{"30min", "1h", "4h", "8h", "24h", "0day", "-1day", "-2day"}
 }
 

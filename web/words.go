@@ -155,10 +155,10 @@ func functions(l *language) template.FuncMap {
 		"appURL":       AppURL,
 		"procURL":      ProcURL,
 		"milliseconds": milliseconds,
-		"chartRanges":  ChartRanges,
-		"signal":       SignalName,
+		"chartRanges":  chartRanges,
+		"signal":       signalName,
 		"took":         Took,
-		"fetched":      Fetched,
+		"fetched":      fetched,
 		"deref":        func(n *int) int { return *n },
 		"nodeTabs":     NodeTabs,
 	}
