@@ -24,7 +24,7 @@ function placement(p) {
 function table(p) {
   const columns = ["node", "tags", "cpus", "mem", "count", "why"].map(name => column(name))
   const rows = p.nodes.map(n => element("tr", n.now === n.then ? {} : {class: "changes"},
-    cell(columns[0], element("a", {href: "/nodes/" + encodeURIComponent(n.node)}, n.hostname || n.node), n.hostname && n.hostname !== n.node ? element("small", {class: "soft"}, " " + n.node) : "", n.matches ? "" : " " + word("preview.unmatched")),
+    cell(columns[0], element("a", {href: "/nodes/" + encodeURIComponent(n.node)}, n.node), n.hostname && n.hostname !== n.node ? element("small", {class: "soft"}, " " + n.hostname) : "", n.matches ? "" : " " + word("preview.unmatched")),
     cell(columns[1], ...(n.tags || []).slice(0, 8).flatMap(t => [element("span", {class: "tag"}, t), " "])),
     cell(columns[2], n.freeCpus === undefined ? "–" : String(n.freeCpus)), cell(columns[3], n.freeMem === undefined ? "–" : size(n.freeMem)),
     cell(columns[4], count(n)), cell(columns[5], n.then && !n.reason.includes(";") ? "" : n.reason || "")))
