@@ -52,6 +52,7 @@ build:
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./localstack/bench ./master/index
 	$(GO) test -run '^$$' -bench . -benchtime 3x -cpu 1 -timeout 20m ./scheduler
+	$(GO) test -run '^$$' -bench '^BenchmarkPages$$' -benchtime 1x -timeout 30m ./localstack/console
 
 # A minute of each fuzz target, nine at a time; FUZZTIME=10m for more.
 FUZZTIME ?= 1m

@@ -27,6 +27,7 @@ type nodeColumn struct {
 	name   string
 	key    func(control.ListedNode) control.NodeKey
 	number bool
+	procs  bool // key looks at the processes
 }
 
 var nodeColumns = []nodeColumn{
@@ -43,7 +44,7 @@ var nodeColumns = []nodeColumn{
 	}},
 	{name: "load"},
 	{name: "tags"},
-	{name: "procs", number: true, key: func(n control.ListedNode) control.NodeKey {
+	{name: "procs", number: true, procs: true, key: func(n control.ListedNode) control.NodeKey {
 		return control.NodeKey{Number: float64(n.Running) + float64(n.Wanted)/(1<<30)}
 	}},
 	{name: "seen", number: true, key: func(n control.ListedNode) control.NodeKey {
@@ -90,9 +91,9 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 	v := web.Nodes{Query: values.Get("q"), Sort: values.Get("sort"), HideDown: values.Get("down") == hide}
 	v.All, v.Tags = c.Control.NodeCount(), c.Control.NodeTags(tagsShown)
 	v.Command = agentCommand(r)
-	key := sortNodes(&v, values)
+	order := sortNodes(&v, values)
 	page := index.Options{From: from, Size: rowsShown, IncludeDown: !v.HideDown, Reverse: strings.HasPrefix(v.Sort, "-")}
-	found, err := c.Control.ListNodes(r.Context(), v.Query, page, key)
+	found, err := c.Control.ListNodes(r.Context(), v.Query, page, order)
 	if v.Fault = faultOf(v.Query, err); err != nil && v.Fault == nil {
 		return web.Page{}, err
 	}
@@ -112,7 +113,7 @@ func (c *console) nodes(r *http.Request) (web.Page, error) {
 }
 
 // sortNodes gives the page its columns, and the order that is asked for.
-func sortNodes(v *web.Nodes, values url.Values) (key func(control.ListedNode) control.NodeKey) {
+func sortNodes(v *web.Nodes, values url.Values) (order control.NodeOrder) {
 	by := strings.TrimPrefix(v.Sort, "-")
 	if !slices.ContainsFunc(nodeColumns, func(c nodeColumn) bool { return c.name == by && c.key != nil }) {
 		v.Sort, by = strings.Repeat("-", len(v.Sort)-len(by)), "name"
@@ -128,12 +129,12 @@ func sortNodes(v *web.Nodes, values url.Values) (key func(control.ListedNode) co
 			shown.Sorted, next = "ascending", "-"+next
 		}
 		if column.name == by {
-			key = column.key
+			order = control.NodeOrder{Key: column.key, Procs: column.procs}
 		}
 		if column.key != nil {
 			shown.URL = with(values, "/nodes", "sort", next)
 		}
 		v.Columns = append(v.Columns, shown)
 	}
-	return key
+	return order
 }

@@ -25,11 +25,17 @@ type NodeKey struct {
 	Text   string
 }
 
-// ListNodes is SearchNodes with the processes of the nodes. With key they come in its order, by hostname and id where it is
+// NodeOrder is an order of nodes.
+type NodeOrder struct {
+	Key   func(ListedNode) NodeKey // nil: that of SearchNodes
+	Procs bool                     // Key looks at how many processes there are: otherwise they are counted for the rows of the page alone
+}
+
+// ListNodes is SearchNodes with the processes of the nodes. With a key they come in its order, by hostname and id where it is
 // the same; page.Reverse turns the order round.
-func (c *Controller) ListNodes(ctx context.Context, text string, page index.Options, key func(ListedNode) NodeKey) (Found[ListedNode], error) {
+func (c *Controller) ListNodes(ctx context.Context, text string, page index.Options, order NodeOrder) (Found[ListedNode], error) {
 	asked := page
-	if key != nil {
+	if order.Key != nil {
 		asked.From, asked.Size, asked.Reverse = 0, math.MaxInt32, false
 	}
 	found, err := c.SearchNodes(ctx, text, asked)
@@ -40,9 +46,14 @@ func (c *Controller) ListNodes(ctx context.Context, text string, page index.Opti
 	for i, n := range found.Rows {
 		rows[i].Node = n
 	}
-	c.countProcs(rows)
-	if key != nil {
-		rows = pageBy(rows, page, key)
+	if order.Procs {
+		c.countProcs(rows)
+	}
+	if order.Key != nil {
+		rows = pageBy(rows, page, order.Key)
+	}
+	if !order.Procs {
+		c.countProcs(rows)
 	}
 	return Found[ListedNode]{found.Total, rows, found.Warnings}, nil
 }
