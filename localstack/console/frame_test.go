@@ -10,6 +10,7 @@ import (
 
 // The keys that every page has: / to search, g and a letter to a section, ? for the list of them.
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	p := chromium.Page(t, w.base, browser.View{})
 	p.Open("/")
@@ -28,6 +29,7 @@ func TestKeys(t *testing.T) {
 
 // The language and the colours are the browser's until somebody chooses, and then what was chosen.
 func TestLanguageAndThemeAreRemembered(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 0)
 	p := chromium.Page(t, w.base, browser.View{Lang: "zh-CN"})
 	p.Open("/")
@@ -50,6 +52,7 @@ func TestLanguageAndThemeAreRemembered(t *testing.T) {
 
 // A page says when its master is gone, and renews itself when it is back.
 func TestConnectionLost(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	p := chromium.Page(t, w.base, browser.View{})
 	p.Allow("ERR_CONNECTION_REFUSED")

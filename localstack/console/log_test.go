@@ -43,6 +43,7 @@ const (
 
 // A log is followed, searched, filtered, paused, and of two streams; what is in it is text and colours, never a page.
 func TestLogViewer(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	file, path := w.speaker(t, `echo "on stderr" >&2; `)
 	say(t, file, "plain <b>text</b>\n\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mown\x1b[0m\n10%\r100%\nnull \x00 \xff end\n")
@@ -92,6 +93,7 @@ func TestLogViewer(t *testing.T) {
 
 // A hundred thousand lines are there to look at, in as few elements as fit, and wrapped ones too; earlier ones are loaded.
 func TestLogOfManyLines(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	file, path := w.speaker(t, "")
 	for i := range 100 {
@@ -125,6 +127,7 @@ func TestLogOfManyLines(t *testing.T) {
 
 // Buttons of the page act on the process: a signal ends it, a restart brings another one.
 func TestProcessIsKilledAndRestarted(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	_, path := w.speaker(t, "")
 	pid := func() int { return w.running(t, "speaker", 1)[0].PID }
@@ -150,6 +153,7 @@ func TestProcessIsKilledAndRestarted(t *testing.T) {
 
 // Lines as terminals show them, and what can be read out of any bytes.
 func TestTerminalLines(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	_, path := w.speaker(t, "")
 	p := chromium.Page(t, w.base, browser.View{Lang: "en"})
@@ -191,6 +195,7 @@ func TestTerminalLines(t *testing.T) {
 
 // The lines of a log are laid out as a model of them says, and no more are kept than may be.
 func TestLinesOfALog(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	_, path := w.speaker(t, "")
 	p := chromium.Page(t, w.base, browser.View{Lang: "en"})
@@ -208,6 +213,7 @@ func TestLinesOfALog(t *testing.T) {
 
 // A log goes on where it was when the server comes back: no line is missing, none is there twice.
 func TestLogOverALostConnection(t *testing.T) {
+	t.Parallel()
 	w := directory(t, 1)
 	file, path := w.speaker(t, "")
 	port := w.base[strings.LastIndexByte(w.base, ':')+1:]

@@ -30,27 +30,27 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("make screenshots writes pictures of all pages")
 	}
+	shootAll(t, dir, "master-empty", at(directory(t, 0).base, "overview", "/", "nodes", "/nodes", "apps", "/apps"))
 	w := directory(t, 3)
-	t.Run("first run", func(t *testing.T) {
-		shootAll(t, directory(t, 0).base, dir, "master-empty", []place{{"overview", "/"}, {"nodes", "/nodes"}, {"apps", "/apps"}})
-	})
 	w.populate(t)
-	shootAll(t, w.base, dir, "master", w.places(t))
+	shootAll(t, dir, "master", w.places(t))
+	shootAll(t, dir, "agent", w.agentPlaces(t))
+	a := alone(t)
+	shootAll(t, dir, "alone-empty", at(a.base, "overview", "/"))
+	a.populateAlone(t)
+	shootAll(t, dir, "alone", a.alonePlaces(t))
 	writeSheet(t, dir)
 }
 
-// shootAll takes the pictures of a program's pages, as <dir>/<look>/<program>-<page>.png.
-func shootAll(t *testing.T, base, dir, program string, places []place) {
-	for look, view := range looks() {
-		for _, at := range places {
-			if !answers(t, base+at.path) {
-				continue
-			}
-			t.Run(look+" "+at.name, func(t *testing.T) {
-				p := chromium.Page(t, base, view)
-				p.Open(at.path)
+// shootAll takes the pictures of pages, as <dir>/<look>/<program>-<page>.png.
+func shootAll(t *testing.T, dir, program string, places []placeAt) {
+	for as, view := range looks() {
+		for _, to := range places {
+			t.Run(program+" "+as+" "+to.name, func(t *testing.T) {
+				p := chromium.Page(t, to.base, view)
+				p.Open(to.path)
 				p.Settle()
-				if err := p.Shoot(filepath.Join(dir, look, program+"-"+at.name+".png")); err != nil {
+				if err := p.Shoot(filepath.Join(dir, as, program+"-"+to.name+".png")); err != nil {
 					t.Error(err)
 				}
 			})

@@ -18,6 +18,7 @@ func TestStory(t *testing.T) {
 	for bucket, start := range map[string]func(testing.TB, int) *world{"directory": directory, "minio": onMinIO} {
 		for _, lang := range []string{"en", "zh-CN"} {
 			t.Run(bucket+" "+lang, func(t *testing.T) {
+				t.Parallel()
 				w := start(t, 2)
 				s := &story{T: t, world: w, Page: chromium.Page(t, w.base, browser.View{Lang: lang})}
 				s.Allow("status of 422") // a dry run that finds something says so
@@ -96,7 +97,7 @@ func (s *story) followLog() {
 	s.Wait("to be at a process", `location.pathname.includes("/procs/http_server.") && document.readyState === "complete"`)
 	port := browser.Eval[string](s.Page, `document.querySelector("main dd a[rel=noreferrer]").textContent`)
 	const path = "/a-line-for-the-log"
-	harness.Within(s.T, 30*time.Second, func() error {
+	harness.Within(s.T, 90*time.Second, func() error {
 		resp, err := http.Get("http://127.0.0.1:" + port + path)
 		if err == nil {
 			resp.Body.Close()
@@ -117,7 +118,7 @@ func (s *story) kill() {
 	s.Click("#kill button")
 	s.Confirm()
 	began := time.Now()
-	harness.Within(s.T, 30*time.Second, func() error {
+	harness.Within(s.T, 90*time.Second, func() error {
 		for _, p := range s.procs() {
 			if fmt.Sprint(p.PID) == before && harness.Running(p.PID) {
 				began = time.Now()

@@ -78,7 +78,7 @@ func (w *world) startMaster(t testing.TB, port string) {
 	t.Helper()
 	w.master = harness.Start(t, w.env, harness.Build(t, "./master/stathub-master"), append([]string{port}, w.args...)...)
 	w.base = w.master.URL(t)
-	harness.Within(t, time.Minute, func() error {
+	harness.Within(t, 2*time.Minute, func() error {
 		_, err := harness.Call(t.Context(), "GET", w.base+"/readyz", nil, nil)
 		return err
 	})
@@ -96,7 +96,7 @@ func (w *world) startAgent(t testing.TB, id string) {
 // await asks an API until check is content with the answer.
 func await[T any](t testing.TB, method, url, body string, check func(T) error) {
 	t.Helper()
-	harness.Within(t, time.Minute, func() error {
+	harness.Within(t, 2*time.Minute, func() error {
 		var answer T
 		if _, err := harness.Call(t.Context(), method, url, []byte(body), &answer); err != nil {
 			return err

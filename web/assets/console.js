@@ -89,12 +89,13 @@ export function ask(question, {name, danger = false} = {}) {
 const main = document.getElementById("main")
 let here = main.dataset.url // what the page shows
 let renewing = null, again = false
+let leaving = false // what the page shows may be gone by now
 
 // renew asks for the page once more and changes what differs. Calls while one is under way are one more, later: a page that
 // takes long to make, or to show, is not asked for all the time.
 export async function renew() {
   if (renewing) { again = true; return renewing }
-  if (!main.dataset.live || document.querySelector("[data-still]")) return
+  if (leaving || !main.dataset.live || document.querySelector("[data-still]")) return
   const began = performance.now()
   renewing = htmx.ajax("GET", here, {target: "#main", select: "#main", swap: "outerMorph"}).catch(() => {})
   await renewing
@@ -129,7 +130,7 @@ function listen() {
 function hush() { stream?.close(); stream = null }
 document.addEventListener("visibilitychange", () => { if (document.hidden) hush(); else { listen(); renew() } })
 window.addEventListener("pagehide", hush)
-window.addEventListener("pageshow", listen)
+window.addEventListener("pageshow", () => { leaving = false; listen() })
 // What has no topic, such as rates, is at most this old.
 setInterval(() => { if (!document.hidden) renew() }, 15000)
 
@@ -139,6 +140,7 @@ async function send(source, body) {
   const {ask: question, type: name, etag, done, then} = source.dataset
   if (question && !await ask(question, {name, danger: source.classList.contains("danger")})) return false
   source.setAttribute("aria-busy", "true")
+  leaving = Boolean(then)
   try {
     await request(method, path, {body: body ?? source.dataset.body, etag})
     if (then) { location.assign(then); return true }
@@ -146,8 +148,9 @@ async function send(source, body) {
     await renew()
     return true
   } catch (problem) {
+    leaving = false
     toast(problem.status === 412 ? word("stale") : problem.message, true)
-    if (problem.status === 412) await renew()
+    if (then || problem.status === 412) await renew()
     return false
   } finally {
     source.removeAttribute("aria-busy")

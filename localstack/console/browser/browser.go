@@ -60,10 +60,11 @@ func (b *Browser) start() {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(b.dir), chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		// It refuses to start with its sandbox as root, and where a container has neither user namespaces nor its setuid helper.
+		// It sees nothing but our own pages.
+		chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true), // containers have 64 MiB of it, and tabs that need more die
 	)
-	if os.Geteuid() == 0 { // Chromium's sandbox refuses to work for root
-		options = append(options, chromedp.NoSandbox)
-	}
 	ctx, end := chromedp.NewExecAllocator(context.Background(), options...)
 	b.end = append(b.end, end)
 	// What chromedp itself cannot make sense of, such as events of a newer protocol, is no fault of a page.

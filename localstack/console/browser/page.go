@@ -45,7 +45,7 @@ type Page struct {
 }
 
 // patience bounds each wait; loaded test machines are slow.
-const patience = 45 * time.Second
+const patience = 90 * time.Second
 
 // Page opens an empty tab for the program at base. At the end of the test everything that a clean page must not do fails
 // it: errors in the console, exceptions, violations of the Content-Security-Policy, requests that fail or go elsewhere.
@@ -96,6 +96,11 @@ func (p *Page) dress(v View) error {
 		{Name: "prefers-color-scheme", Value: colours},
 		{Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
+	if err != nil {
+		return err
+	}
+	// Tabs of tests that run at once would take the focus from each other.
+	_, err = chromedp.Call(p.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	if err != nil {
 		return err
 	}
