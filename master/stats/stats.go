@@ -96,8 +96,8 @@ func (k *Keeper) sample(now time.Time) bool {
 		told++
 		cores += float64(n.Facts.OS.CPUs)
 		whole += float64(n.Facts.Memory.Total)
-		cpu += n.Usage.CPU
-		memory += float64(n.Usage.Memory.Used)
+		cpu += min(max(0, n.Usage.CPU), float64(n.Facts.OS.CPUs)) // one agent that tells nonsense is not to hide the others
+		memory += min(max(0, float64(n.Usage.Memory.Used)), float64(n.Facts.Memory.Total))
 		k.of(n.ID, now).Add(now, series.Values(n.Usage)...)
 	})
 	if !known {
